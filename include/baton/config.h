@@ -1,0 +1,103 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "baton/types.h"
+
+namespace baton {
+
+enum class EngineKind : std::uint8_t { native, simulated, vllm, sglang, openai };
+enum class KvProtocol : std::uint8_t { automatic, rdma, tcp, shm };
+enum class PlacementPolicy : std::uint8_t { round_robin, least_loaded };
+
+/// One entry of prefill_workers / decode_workers / workers.
+struct WorkerConfig {
+  std::string name;  ///< default: host:port
+  std::string host;
+  std::uint16_t port = 7700;
+  std::string gpu_type = "CPU";
+  std::int32_t gpu_count = 1;
+  Role role = Role::both;
+  EngineKind engine = EngineKind::native;
+  std::int32_t tensor_parallel = 0;  ///< 0: gpu_count
+  std::string dtype = "auto";
+  std::string kv_dtype = "auto";
+  double price_per_hour = 0.0;  ///< US dollars for the whole worker; 0: from the price list
+  bool spot = false;
+  std::string zone;
+  std::string rack;
+  std::int32_t replicas = 1;
+  std::int32_t max_batch = 0;  ///< sequences; 0: chosen by the worker
+  bool spawn = false;          ///< `batond --local` starts it (implied for hosts on this machine)
+  std::int32_t threads = 0;    ///< CPU engine threads; 0: cores / workers on this host
+  double kv_cache_gib = 0.0;   ///< KV pool; 0: chosen by the worker
+  friend bool operator==(const WorkerConfig&, const WorkerConfig&) = default;
+};
+
+struct KvTransferConfig {
+  std::string backend = "ucx";  ///< "nixl" is read as ucx
+  KvProtocol protocol = KvProtocol::automatic;
+  bool allow_fallback = false;       ///< rdma configured but only tcp there: refuse unless true
+  std::vector<std::string> devices;  ///< UCX_NET_DEVICES
+  friend bool operator==(const KvTransferConfig&, const KvTransferConfig&) = default;
+};
+
+struct ListenConfig {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8000;
+  friend bool operator==(const ListenConfig&, const ListenConfig&) = default;
+};
+
+struct LimitsConfig {
+  std::int64_t body_bytes = 32 << 20;
+  std::int64_t header_bytes = 64 << 10;
+  std::int32_t queue_requests = 1024;    ///< waiting for placement; beyond: 429
+  std::int32_t running_requests = 4096;  ///< in flight in this router; beyond: queue
+  std::int32_t connections = 10000;
+  std::chrono::milliseconds request_timeout{600'000};
+  std::chrono::milliseconds queue_timeout{60'000};
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  std::chrono::milliseconds write_timeout{30'000};
+  friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
+};
+
+struct SchedulingConfig {
+  PlacementPolicy policy = PlacementPolicy::least_loaded;
+  std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
+  std::int32_t block_tokens = 16;
+  std::int32_t local_below_tokens = 0;  ///< prompts shorter than this are prefilled by the decode worker itself
+  friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
+};
+
+struct FaultConfig {
+  std::int32_t max_attempts = 4;
+  std::chrono::milliseconds connect_timeout{2'000};
+  std::chrono::milliseconds ping_interval{1'000};
+  std::chrono::milliseconds ping_timeout{3'000};
+  bool role_fallback = true;  ///< with no worker of a role left, any survivor serves whole requests
+  friend bool operator==(const FaultConfig&, const FaultConfig&) = default;
+};
+
+/// The whole file. `model` is a directory, or a Hugging Face id looked up under `model_path`.
+struct Config {
+  std::string source;  ///< path it was read from; not compared by diff
+  std::string model;
+  std::string model_path;         ///< directory of the weights; empty: `model` is the directory
+  std::string served_model_name;  ///< default: `model`
+  ListenConfig listen;
+  std::int32_t threads = 1;  ///< router shards
+  std::vector<WorkerConfig> workers;  ///< in file order: prefill_workers, decode_workers, workers
+  KvTransferConfig kv_transfer;
+  LimitsConfig limits;
+  SchedulingConfig scheduling;
+  FaultConfig fault_tolerance;
+  std::string auth_token;  ///< shared token between router and workers; empty: none
+  std::string log_level = "info";
+};
+
+}  // namespace baton

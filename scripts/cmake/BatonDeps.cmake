@@ -1,0 +1,31 @@
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
+find_library(UCP_LIBRARY ucp REQUIRED)
+find_library(UCS_LIBRARY ucs REQUIRED)
+find_path(UCP_INCLUDE ucp/api/ucp.h REQUIRED)
+
+add_library(baton_ucx INTERFACE)
+target_include_directories(baton_ucx SYSTEM INTERFACE ${UCP_INCLUDE})
+target_link_libraries(baton_ucx INTERFACE ${UCP_LIBRARY} ${UCS_LIBRARY})
+
+add_library(baton_utf8proc INTERFACE)
+target_link_libraries(baton_utf8proc INTERFACE ${UTF8PROC_LIBRARY})
+
+# Asio is used header-only, without deprecated names.
+add_library(baton_asio INTERFACE)
+target_link_libraries(baton_asio INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(baton_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY)
+
+if(BATON_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(BATON_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,34 @@
+# The module DAG (docs/architecture.md). A module may include only its DEPS and what those may include.
+add_library(baton_api INTERFACE)  # include/baton: contracts, standard library only
+target_include_directories(baton_api INTERFACE ${CMAKE_SOURCE_DIR}/include)
+
+baton_module(core DEPS api LIBS spdlog::spdlog)
+baton_module(config DEPS core LIBS yaml-cpp)
+baton_module(metrics DEPS core)
+baton_module(text DEPS core LIBS nlohmann_json::nlohmann_json PkgConfig::PCRE2 baton_utf8proc)
+baton_module(openai DEPS core LIBS nlohmann_json::nlohmann_json)
+baton_module(wire DEPS core LIBS protobuf::libprotobuf PROTO wire.proto)
+baton_module(kv DEPS core)
+baton_module(cluster DEPS core)
+add_subdirectory(kernels)  # baton_kernels: DEPS api
+baton_module(aio DEPS core LIBS baton_asio)
+baton_module(http DEPS aio LIBS baton_asio)
+baton_module(transfer DEPS kv wire aio LIBS baton_ucx)
+baton_module(model DEPS text LIBS nlohmann_json::nlohmann_json)
+baton_module(engine DEPS kv model kernels)
+baton_module(schedule DEPS cluster kv)
+baton_module(router DEPS config metrics text openai wire http schedule LIBS baton_asio)
+baton_module(worker DEPS config metrics wire aio engine transfer LIBS baton_asio)
+baton_module(ctl DEPS router worker LIBS nlohmann_json::nlohmann_json)
+
+baton_program(batond DEPS router ctl)
+baton_program(baton-worker DEPS worker ctl)
+baton_program(batonctl DEPS ctl)
+
+if(BATON_TESTS)
+  foreach(suite style integration)
+    if(EXISTS ${CMAKE_SOURCE_DIR}/tests/${suite}/CMakeLists.txt)
+      add_subdirectory(tests/${suite})
+    endif()
+  endforeach()
+endif()

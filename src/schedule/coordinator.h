@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "baton/config.h"
+#include "baton/error.h"
+#include "baton/types.h"
+#include "core/clock.h"
+
+namespace baton::schedule {
+
+/// What a worker said of itself in its hello.
+struct WorkerInfo {
+  std::string name;
+  Role role = Role::both;
+  std::uint64_t incarnation = 0;
+  std::string model_hash;  ///< P and D of a pair must agree
+  std::string host_id;
+  std::int32_t block_tokens = 16;
+  std::int32_t total_blocks = 0;
+  std::int32_t max_batch = 0;
+  std::int32_t max_context = 0;  ///< tokens
+};
+
+/// A worker's last load report (wire::Load, the part placement needs).
+struct WorkerLoad {
+  std::int32_t free_blocks = 0;
+  std::int32_t running = 0;
+  std::int32_t waiting = 0;
+  std::int64_t waiting_prefill_tokens = 0;
+};
+
+// ---- events in -------------------------------------------------------------------------------------------------
+struct WorkerUp { WorkerId worker; WorkerInfo info; };
+/// Connection lost, process dead or hung. Its attempts are retried, replayed or failed.
+struct WorkerDown { WorkerId worker; };
+/// No new attempts there; running ones finish.
+struct WorkerDraining { WorkerId worker; };
+struct LoadReport { WorkerId worker; WorkerLoad load; };
+struct Arrive {
+  RequestId request;
+  std::shared_ptr<const GenerationSpec> spec;
+  TimePoint deadline = kNever;
+};
+/// Client gone or stop string found. The request ends silently: no Finish, no Fail command follows.
+struct Abandon { RequestId request; };
+struct TicketIn { WorkerId worker; AttemptId attempt; std::string ticket; };
+struct TokensIn { WorkerId worker; std::span<const TokenOut> tokens; };
+struct PrefilledIn { WorkerId worker; AttemptId attempt; std::int32_t cached_tokens = 0; };
+struct HandedIn { WorkerId worker; AttemptId attempt; std::uint64_t bytes = 0; std::chrono::microseconds elapsed{0}; };
+struct FailedIn { WorkerId worker; AttemptId attempt; Error error; };
+/// Time passed; call at least at next_deadline().
+struct Tick {};
+/// No new requests: Arrive is answered with Fail(draining).
+struct StartDrain {};
+using Event = std::variant<WorkerUp, WorkerDown, WorkerDraining, LoadReport, Arrive, Abandon, TicketIn, TokensIn,
+                           PrefilledIn, HandedIn, FailedIn, Tick, StartDrain>;
+
+// ---- commands out ----------------------------------------------------------------------------------------------
+struct SendGenerate { WorkerId worker; AttemptId attempt; std::shared_ptr<const GenerationSpec> spec; TimePoint deadline; };
+struct SendPrefill { WorkerId worker; AttemptId attempt; std::shared_ptr<const GenerationSpec> spec; TimePoint deadline; };
+struct SendReserve { WorkerId worker; AttemptId attempt; std::shared_ptr<const GenerationSpec> spec; TimePoint deadline; };
+struct SendGrant { WorkerId worker; AttemptId attempt; std::string ticket; };
+struct SendCancel { WorkerId worker; AttemptId attempt; };
+/// Tokens reach the client in index order, each exactly once.
+struct Deliver { RequestId request; TokenOut token; };
+/// Ends a request well; the last Deliver carried the finish reason. `kv_bytes` were moved for it.
+struct Finish { RequestId request; std::int32_t cached_tokens = 0; std::uint64_t kv_bytes = 0; std::int32_t attempts = 1; };
+/// Ends a request badly. After the first Deliver the router turns it into an error event in the stream.
+struct Fail { RequestId request; Error error; };
+using Command = std::variant<SendGenerate, SendPrefill, SendReserve, SendGrant, SendCancel, Deliver, Finish, Fail>;
+
+struct CoordinatorOptions {
+  SchedulingConfig scheduling;
+  FaultConfig faults;
+  std::int32_t queue_requests = 1024;
+  std::int32_t running_requests = 4096;
+  std::chrono::milliseconds queue_timeout{60'000};
+  std::uint64_t seed = 1;  ///< for tie breaking
+};
+
+/// Counts for /metrics and /ready.
+struct CoordinatorStats {
+  std::int32_t queued = 0, running = 0, prefill_workers = 0, decode_workers = 0;
+  std::uint64_t arrived = 0, finished = 0, failed = 0, abandoned = 0, retries = 0, replays = 0, split = 0, local = 0;
+  std::uint64_t kv_bytes = 0;
+};
+
+/// The life of every request of one router shard (docs/request-life.md). Sans-IO: no clock, no sockets, no threads;
+/// the same object runs in the router and in the simulator. Every request that arrived ends in exactly one of Finish,
+/// Fail or (if its client left) Abandon. Attempts ended early get SendCancel on every worker that may still hold them.
+class Coordinator {
+ public:
+  explicit Coordinator(CoordinatorOptions options);
+  ~Coordinator();
+  Coordinator(Coordinator&&) noexcept;
+
+  /// Commands are valid until the next call. Order matters within one worker and within one request.
+  std::span<const Command> handle(const Event& event, TimePoint now);
+  /// When handle(Tick{}) must be called at the latest; kNever if nothing waits.
+  TimePoint next_deadline() const;
+  /// A prompt could be served now: a prefill and a decode path for one model (or a worker that does both).
+  bool ready() const;
+  const CoordinatorStats& stats() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace baton::schedule
