@@ -94,12 +94,12 @@ void gemm(const GemmTask& task) {
   }
 }
 
-std::size_t widened_bytes(std::int64_t rows, std::int64_t k) {
+inline std::size_t widened_bytes(std::int64_t rows, std::int64_t k) {
   return static_cast<std::size_t>(rows * k) * sizeof(float);
 }
 
-void widen_rows(const Bf16* x, std::int64_t stride, std::int64_t k_valid, std::int64_t k, std::int64_t begin,
-                std::int64_t end, std::byte* out) {
+inline void widen_rows(const Bf16* x, std::int64_t stride, std::int64_t k_valid, std::int64_t k, std::int64_t begin,
+                       std::int64_t end, std::byte* out) {
   for (std::int64_t row = begin; row < end; ++row) {
     const Bf16* const from = x + row * stride;
     float* const to = reinterpret_cast<float*>(out) + row * k;

@@ -51,7 +51,7 @@ inline HalfVec narrow(Vec v) {
 
 inline void store(Bf16* p, Vec v) {
   const HalfVec half = narrow(v);
-  std::memcpy(p, &half, sizeof half);
+  std::memcpy(static_cast<void*>(p), &half, sizeof half);
 }
 
 /// The value as memory of type T would hold it.
