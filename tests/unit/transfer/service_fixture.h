@@ -1,10 +1,13 @@
 #pragma once
 
 #include <condition_variable>
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <stdexcept>
 #include <random>
 #include <string>
 #include <vector>
