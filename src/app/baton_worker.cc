@@ -12,7 +12,7 @@
 #include "config/config.h"
 #include "core/log.h"
 #include "engine/cpu_runner.h"
-#include "model/hash.h"
+#include "model/model_hash.h"
 #include "worker/worker.h"
 
 namespace baton::app {
@@ -67,14 +67,18 @@ int serve(const Config& config, const WorkerConfig& self, bool checksum) {
   boost::asio::signal_set signals((*worker)->io(), SIGINT, SIGTERM);
   stop_on_signals(signals, **worker);
   log_info(kLog, "ready",
-           {{"name", self.name}, {"port", (*worker)->port()}, {"blocks", (*worker)->total_blocks()},
-            {"transport", (*worker)->transport()}, {"threads", runner_options.threads}});
+           {{"name", self.name},
+            {"port", (*worker)->port()},
+            {"blocks", (*worker)->total_blocks()},
+            {"transport", (*worker)->transport()},
+            {"threads", runner_options.threads}});
   (*worker)->run();
   return 0;
 }
 
 int run(int argc, char** argv) {
-  const auto options = parse_options(argc, argv, {.values = {"config", "name"}, .flags = {"checksum", "help", "version"}});
+  const auto options =
+      parse_options(argc, argv, {.values = {"config", "name"}, .flags = {"checksum", "help", "version"}});
   if (!options) {
     std::fprintf(stderr, "baton-worker: %s\n%s", options.error().c_str(), kUsage);
     return kExitUsage;

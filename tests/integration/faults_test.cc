@@ -30,8 +30,9 @@ std::string body_for(int i, bool stream) {
   std::mt19937 random(static_cast<unsigned>(i));
   const int length = 20 + i * 37 % 400;
   for (int t = 0; t < length; ++t) prompt.push_back(random() % 256);
-  json body = {{"model", "tiny"}, {"prompt", prompt}, {"max_tokens", 60}, {"ignore_eos", true}, {"seed", i},
-               {"temperature", i % 2 == 0 ? 0.0 : 0.8}, {"stream", stream}};
+  json body = {{"model", "tiny"},    {"prompt", prompt}, {"max_tokens", 60},
+               {"ignore_eos", true}, {"seed", i},        {"temperature", i % 2 == 0 ? 0.0 : 0.8},
+               {"stream", stream}};
   return body.dump();
 }
 
@@ -102,14 +103,16 @@ void kill_under_load(const ClusterOptions& options, std::vector<std::size_t> vic
       for (int n = c; !done; ++n) {
         const int i = n % kQuestions;
         const auto answer = ask_streaming(cluster, i);
-        const bool right = answer.status == 200 && answer.complete && answer.error.empty() && answer.text == expected.at(i);
+        const bool right =
+            answer.status == 200 && answer.complete && answer.error.empty() && answer.text == expected.at(i);
         if (right) {
           ++good;
           continue;
         }
         const std::lock_guard lock(mutex);
         wrong.push_back("question " + std::to_string(i) + " status " + std::to_string(answer.status) +
-                        (answer.complete ? " " : " cut ") + answer.error + "\n  got  " + answer.text + "\n  want " + expected.at(i));
+                        (answer.complete ? " " : " cut ") + answer.error + "\n  got  " + answer.text + "\n  want " +
+                        expected.at(i));
       }
     });
   }
@@ -132,17 +135,21 @@ void kill_under_load(const ClusterOptions& options, std::vector<std::size_t> vic
   }
   done = true;
   for (auto& client : clients) client.join();
-  EXPECT_TRUE(wrong.empty()) << wrong.size() << " wrong answers of " << good + static_cast<int>(wrong.size()) << ", first: "
-                             << wrong.front();
+  EXPECT_TRUE(wrong.empty()) << wrong.size() << " wrong answers of " << good + static_cast<int>(wrong.size())
+                             << ", first: " << wrong.front();
   EXPECT_GT(good, rounds / 4);
   EXPECT_TRUE(wait_idle(cluster)) << http({.port = cluster.port(), .target = "/metrics"}).body;
 }
 
 }  // namespace
 
-TEST(Faults, killing_prefill_workers_loses_nothing) { kill_under_load({.prefill = 2, .decode = 1}, {0, 1}, kills(60), SIGKILL); }
+TEST(Faults, killing_prefill_workers_loses_nothing) {
+  kill_under_load({.prefill = 2, .decode = 1}, {0, 1}, kills(60), SIGKILL);
+}
 
-TEST(Faults, killing_decode_workers_loses_nothing) { kill_under_load({.prefill = 1, .decode = 2}, {1, 2}, kills(60), SIGKILL); }
+TEST(Faults, killing_decode_workers_loses_nothing) {
+  kill_under_load({.prefill = 1, .decode = 2}, {1, 2}, kills(60), SIGKILL);
+}
 
 TEST(Faults, killing_the_only_worker_of_either_role_loses_nothing) {
   kill_under_load({.prefill = 1, .decode = 1}, {0, 1}, kills(60), SIGKILL);
@@ -152,7 +159,9 @@ TEST(Faults, killing_workers_over_tcp_loses_nothing) {
   kill_under_load({.prefill = 2, .decode = 2, .protocol = "tcp"}, {0, 2, 1, 3}, kills(60), SIGKILL);
 }
 
-TEST(Faults, a_hung_worker_is_noticed_and_replaced) { kill_under_load({.prefill = 2, .decode = 2}, {0, 2}, 2, SIGSTOP); }
+TEST(Faults, a_hung_worker_is_noticed_and_replaced) {
+  kill_under_load({.prefill = 2, .decode = 2}, {0, 2}, 2, SIGSTOP);
+}
 
 TEST(Faults, with_nobody_left_the_client_gets_a_clear_error) {
   Cluster cluster(ClusterOptions{});

@@ -101,7 +101,8 @@ TEST_F(Serving, recalls_a_number_through_the_moved_kv) {
 TEST_F(Serving, serves_many_clients_at_once_with_the_answers_of_a_lone_one) {
   std::vector<std::string> expected(8);
   const auto ask = [&](int i) {
-    const auto body = chat_body("The secret code is " + std::to_string(1000 + 731 * i) + ". What is the code?", i % 2 == 0);
+    const auto body =
+        chat_body("The secret code is " + std::to_string(1000 + 731 * i) + ". What is the code?", i % 2 == 0);
     const auto response = cluster.chat(body);
     EXPECT_EQ(response.status, 200) << response.body;
     return i % 2 == 0 ? streamed_text(response)

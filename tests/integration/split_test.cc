@@ -19,12 +19,18 @@ constexpr int kVocabFloor = 256;  ///< ids below exist in every tokenizer we shi
 std::vector<std::string> bodies() {
   std::mt19937 random(7);
   std::vector<std::string> all;
-  for (const int length : {1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 127, 128, 129, 300, 511, 512, 513, 700}) {
+  for (const int length :
+       {1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 127, 128, 129, 300, 511, 512, 513, 700}) {
     json prompt = json::array();
     for (int i = 0; i < length; ++i) prompt.push_back(random() % kVocabFloor);
-    json body = {{"model", "tiny"},      {"prompt", prompt},      {"max_tokens", 24 + length % 20},
-                 {"ignore_eos", true},   {"logprobs", 3},         {"seed", length},
-                 {"temperature", length % 3 == 0 ? 0.0 : 0.9}, {"top_p", 0.95}};
+    json body = {{"model", "tiny"},
+                 {"prompt", prompt},
+                 {"max_tokens", 24 + length % 20},
+                 {"ignore_eos", true},
+                 {"logprobs", 3},
+                 {"seed", length},
+                 {"temperature", length % 3 == 0 ? 0.0 : 0.9},
+                 {"top_p", 0.95}};
     if (length % 2 == 0) body["frequency_penalty"] = 0.5;
     if (length % 5 == 0) body["repetition_penalty"] = 1.2;
     all.push_back(body.dump());
@@ -78,8 +84,12 @@ void expect_split_equals_local(const std::string& protocol) {
 
 }  // namespace
 
-TEST(Split, over_tcp_gives_the_tokens_of_a_local_run_bit_for_bit) { expect_split_equals_local("tcp"); }
-TEST(Split, over_shared_memory_gives_the_tokens_of_a_local_run_bit_for_bit) { expect_split_equals_local("shm"); }
+TEST(Split, over_tcp_gives_the_tokens_of_a_local_run_bit_for_bit) {
+  expect_split_equals_local("tcp");
+}
+TEST(Split, over_shared_memory_gives_the_tokens_of_a_local_run_bit_for_bit) {
+  expect_split_equals_local("shm");
+}
 
 TEST(Split, over_rdma_is_refused_where_there_is_no_rdma_device) {
   Cluster cluster({.protocol = "rdma"});

@@ -18,8 +18,8 @@ std::string worker_entry(const std::string& name, std::uint16_t port, const std:
 
 Cluster::Cluster(const ClusterOptions& options) : config_path_(dir_.path() + "/cluster.yaml"), port_(free_port()) {
   std::ostringstream yaml;
-  const auto model = options.model_path.empty() ? std::string(BATON_SOURCE_DIR "/tests/data/baton-tiny")
-                                                : options.model_path;
+  const auto model =
+      options.model_path.empty() ? std::string(BATON_SOURCE_DIR "/tests/data/baton-tiny") : options.model_path;
   yaml << "model: tiny\nmodel_path: \"" << model << "\"\nlisten: \"127.0.0.1:" << port_ << "\"\n";
   yaml << "kv_transfer:\n  protocol: " << options.protocol << "\n" << options.extra;
   const auto section = [&](const char* title, const char* role, int count) {
@@ -47,7 +47,9 @@ void Cluster::start_worker(std::size_t index) {
       Process({BATON_BIN_DIR "/baton-worker", "--config", config_path_, "--name", names_[index]}, dir_.path() + "/log");
 }
 
-void Cluster::restart_worker(std::size_t index) { start_worker(index); }
+void Cluster::restart_worker(std::size_t index) {
+  start_worker(index);
+}
 
 bool Cluster::wait_ready(std::chrono::milliseconds patience) const {
   const auto deadline = std::chrono::steady_clock::now() + patience;

@@ -10,7 +10,7 @@
 namespace baton::test {
 
 struct HttpResponse {
-  int status = 0;  ///< 0: no answer (connection refused, cut or timed out before a head)
+  int status = 0;                              ///< 0: no answer (connection refused, cut or timed out before a head)
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;                            ///< chunks joined
   bool complete = false;  ///< the body ended as HTTP wants it (length or final chunk), not by a cut
@@ -25,8 +25,8 @@ struct HttpRequest {
   std::chrono::milliseconds timeout{30'000};
 };
 
-/// One blocking request on a fresh connection to 127.0.0.1. `on_data` sees every piece of the body as it arrives and may
-/// end the exchange by returning false (the connection is then closed).
+/// One blocking request on a fresh connection to 127.0.0.1. `on_data` sees every piece of the body as it arrives and
+/// may end the exchange by returning false (the connection is then closed).
 HttpResponse http(const HttpRequest& request, const std::function<bool(std::string_view)>& on_data = {});
 
 /// POST of a JSON body.

@@ -30,7 +30,9 @@ Process::Process(const std::vector<std::string>& argv, const std::string& log_pa
   ::_exit(127);
 }
 
-Process::~Process() { kill(); }
+Process::~Process() {
+  kill();
+}
 Process::Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
 Process& Process::operator=(Process&& other) noexcept {
   kill();
