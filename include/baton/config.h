@@ -87,17 +87,21 @@ struct FaultConfig {
 struct Config {
   std::string source;  ///< path it was read from; not compared by diff
   std::string model;
-  std::string model_path;         ///< directory of the weights; empty: `model` is the directory
-  std::string served_model_name;  ///< default: `model`
+  std::string model_path;         ///< directory of the weights (absolute or relative to the working directory; the
+                                  ///< loader resolves it against the file's directory); empty: `model` is the directory
+  std::string served_model_name;  ///< default: `model` (filled in by the loader)
   ListenConfig listen;
   std::int32_t threads = 1;  ///< router shards
-  std::vector<WorkerConfig> workers;  ///< in file order: prefill_workers, decode_workers, workers
+  /// In the order prefill_workers, decode_workers, workers. An entry with replicas: n was expanded by the loader into n
+  /// entries with replicas = 1, ports port, port + 1, … and names NAME-0, NAME-1, ….
+  std::vector<WorkerConfig> workers;
   KvTransferConfig kv_transfer;
   LimitsConfig limits;
   SchedulingConfig scheduling;
   FaultConfig fault_tolerance;
   std::string auth_token;  ///< shared token between router and workers; empty: none
   std::string log_level = "info";
+  std::vector<std::string> notes;  ///< accepted but worth a warning in the log; not compared by diff
 };
 
 }  // namespace baton

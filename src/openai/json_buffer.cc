@@ -1,0 +1,105 @@
+#include "openai/json_buffer.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace baton::openai {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+
+constexpr std::array<bool, 256> make_plain_table() {
+  std::array<bool, 256> plain{};
+  for (int c = 0x20; c < 0x80; ++c) plain[static_cast<std::size_t>(c)] = c != '"' && c != '\\';
+  return plain;
+}
+constexpr auto kPlain = make_plain_table();
+
+bool is_continuation(std::string_view text, std::size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80;
+}
+
+/// The sequence that starts at `at`: its length, and whether it is a whole well-formed character (Unicode table 3-7).
+struct Utf8Step {
+  std::size_t length;
+  bool valid;
+};
+
+Utf8Step utf8_step(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0xC2 || lead > 0xF4) return {1, false};
+  const std::size_t want = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  if (!is_continuation(text, at + 1)) return {1, false};
+  const auto second = static_cast<unsigned char>(text[at + 1]);
+  const bool bad_second = (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+                          (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F);
+  if (bad_second) return {1, false};
+  for (std::size_t i = 2; i < want; ++i) {
+    if (!is_continuation(text, at + i)) return {i, false};
+  }
+  return {want, true};
+}
+
+void append_escaped(std::string& out, unsigned char c) {
+  switch (c) {
+    case '"': out += "\\\""; return;
+    case '\\': out += "\\\\"; return;
+    case '\n': out += "\\n"; return;
+    case '\r': out += "\\r"; return;
+    case '\t': out += "\\t"; return;
+    default: break;
+  }
+  out += "\\u00";
+  out += kHex[c >> 4];
+  out += kHex[c & 15];
+}
+
+}  // namespace
+
+void JsonBuffer::string(std::string_view text) {
+  x_text += '"';
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::size_t end = at;
+    while (end < text.size() && kPlain[static_cast<unsigned char>(text[end])]) ++end;
+    x_text.append(text.substr(at, end - at));
+    at = end;
+    if (at == text.size()) break;
+    const auto c = static_cast<unsigned char>(text[at]);
+    if (c < 0x80) {
+      append_escaped(x_text, c);
+      ++at;
+      continue;
+    }
+    const Utf8Step step = utf8_step(text, at);
+    if (step.valid) {
+      x_text.append(text.substr(at, step.length));
+    } else {
+      x_text += "\xEF\xBF\xBD";
+    }
+    at += step.length;
+  }
+  x_text += '"';
+}
+
+void JsonBuffer::integer(std::int64_t value) {
+  std::array<char, 24> digits;
+  const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
+  x_text.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
+void JsonBuffer::number(float value) {
+  if (!std::isfinite(value)) return raw("-9999.0");
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
+  x_text.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
+std::string JsonBuffer::swap_out(std::string reuse) {
+  reuse.clear();
+  return std::exchange(x_text, std::move(reuse));
+}
+
+}  // namespace baton::openai

@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "openai/request_fields.h"
+
+namespace baton::openai {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::string_view, 5> kRoles{"system", "developer", "user", "assistant", "tool"};
+
+void append_part(FieldReader& fields, json& part, std::string& text) {
+  if (part.is_string()) {
+    text += part.get_ref<std::string&>();
+    return;
+  }
+  if (!part.is_object()) return fields.fail_type("content", "an array of parts", part);
+  FieldReader inner(part, "content.");
+  const auto type = inner.string("type").value_or("");
+  if (inner.error()) return fields.fail(inner.error()->code, inner.error()->message, "content.type");
+  if (type != "text") {
+    return fields.fail(Errc::unsupported_parameter,
+                       "Content parts of type '" + type + "' are not supported; this model takes text only.",
+                       "content");
+  }
+  const auto value = inner.string("text");
+  if (!value) return fields.fail(Errc::invalid_request, "A content part of type 'text' needs a string 'text'.",
+                                 "content.text");
+  text += *value;
+}
+
+/// A string, or an array of text parts joined with newlines.
+std::string read_content(FieldReader& fields) {
+  json* content = fields.find("content");
+  if (content == nullptr) return {};
+  if (content->is_string()) return std::move(content->get_ref<std::string&>());
+  std::string text;
+  if (!content->is_array()) {
+    fields.fail_type("content", "a string or an array of parts", *content);
+    return text;
+  }
+  for (json& part : *content) {
+    if (!text.empty()) text += '\n';
+    append_part(fields, part, text);
+  }
+  return text;
+}
+
+ChatMessage read_message(FieldReader& fields) {
+  ChatMessage message;
+  message.role = fields.string("role").value_or("");
+  if (!fields.error() && std::ranges::find(kRoles, message.role) == kRoles.end()) {
+    fields.fail(Errc::invalid_request,
+                message.role.empty() ? "A message needs a 'role'."
+                                     : "Invalid role '" + message.role.substr(0, 64) +
+                                           "'; use system, developer, user, assistant or tool.",
+                "role");
+  }
+  message.name = fields.string("name").value_or("");
+  message.tool_call_id = fields.string("tool_call_id").value_or("");
+  if (const json* calls = fields.find("tool_calls")) {
+    if (!calls->is_array()) fields.fail_type("tool_calls", "an array", *calls);
+    if (calls->is_array() && !calls->empty()) message.tool_calls_json = calls->dump();
+  }
+  const bool has_content = fields.find("content") != nullptr;
+  if (!has_content && !fields.error() && message.role != "assistant") {
+    fields.fail(Errc::invalid_request, "A message with role '" + message.role + "' needs 'content'.", "content");
+  }
+  message.content = read_content(fields);
+  return message;
+}
+
+std::optional<std::vector<TokenId>> as_token_ids(const json& array) {
+  std::vector<TokenId> ids;
+  ids.reserve(array.size());
+  for (const json& item : array) {
+    const auto id = as_integer(item);
+    if (!id || *id < 0 || *id > INT32_MAX) return std::nullopt;
+    ids.push_back(static_cast<TokenId>(*id));
+  }
+  return ids;
+}
+
+std::optional<Prompt> as_prompt(json& value) {
+  if (value.is_string()) return std::move(value.get_ref<std::string&>());
+  if (!value.is_array() || value.empty()) return std::nullopt;
+  auto ids = as_token_ids(value);
+  return ids ? std::optional<Prompt>(std::move(*ids)) : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<ChatMessage> read_messages(FieldReader& fields) {
+  json* list = fields.find("messages");
+  if (list == nullptr || !list->is_array() || list->empty()) {
+    fields.fail(Errc::invalid_request, "'messages' must be a non-empty array of message objects.", "messages");
+    return {};
+  }
+  std::vector<ChatMessage> messages;
+  messages.reserve(list->size());
+  for (json& item : *list) {
+    const std::string path = "messages[" + std::to_string(messages.size()) + "]";
+    if (!item.is_object()) {
+      fields.fail_type(path, "an object", item);
+      break;
+    }
+    FieldReader inner(item, path + ".");
+    messages.push_back(read_message(inner));
+    if (inner.error()) {
+      fields.fail(inner.error()->code, inner.error()->message, inner.error()->param);
+      break;
+    }
+  }
+  return messages;
+}
+
+std::vector<Prompt> read_prompts(FieldReader& fields) {
+  const std::string_view rule = "'prompt' must be a string, an array of token ids, or a non-empty array of either.";
+  std::vector<Prompt> prompts;
+  json* value = fields.find("prompt");
+  if (value == nullptr) {
+    fields.fail(Errc::invalid_request, std::string(rule), "prompt");
+    return prompts;
+  }
+  if (auto single = as_prompt(*value)) {
+    prompts.push_back(std::move(*single));
+    return prompts;
+  }
+  if (value->is_array()) {
+    for (json& item : *value) {
+      auto prompt = as_prompt(item);
+      if (!prompt || prompts.size() >= static_cast<std::size_t>(kMaxChoices)) break;
+      prompts.push_back(std::move(*prompt));
+    }
+  }
+  if (prompts.empty() || prompts.size() != value->size()) {
+    fields.fail(Errc::invalid_request, std::string(rule), "prompt");
+  }
+  return prompts;
+}
+
+}  // namespace baton::openai

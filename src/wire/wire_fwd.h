@@ -1,0 +1,19 @@
+#pragma once
+
+/// Forward declarations of the generated messages, so that headers need not include wire/wire.pb.h.
+namespace baton::wire {
+
+class Envelope;
+class Failed;
+class Grant;
+class HelloReply;
+class Load;
+class Prefilled;
+class Sampling;
+class Spec;
+class Step;
+class Ticket;
+class Token;
+enum RoleCode : int;
+
+}  // namespace baton::wire
