@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/sampler.h"
+#include "engine/sequence.h"
+#include "kv/block_pool.h"
+
+namespace baton::engine {
+
+/// The Engine. batching_engine.cc: the life of sequences between steps; batching_plan.cc: who gets rows in a step;
+/// batching_step.cc: running it and what follows from the logits.
+///
+/// Blocks: a sequence is admitted with blocks for all its tokens, then grows block by block. When none is left, the
+/// latest arrived sequence of the batch gives its blocks up and waits to be recomputed; the first arrived is never the
+/// victim of another, so every step brings at least one sequence forward.
+class BatchingEngine final : public Engine {
+ public:
+  BatchingEngine(EngineOptions options, ModelRunner& runner);
+
+  Result<SequenceId> generate(GenerationSpec spec) override;
+  Result<SequenceId> prefill(GenerationSpec spec) override;
+  std::span<const BlockId> blocks(SequenceId id) const override;
+  void set_layer_hook(std::function<void(const LayerDone&)> hook) override { layer_hook_ = std::move(hook); }
+  Result<Reservation> reserve(GenerationSpec spec) override;
+  void commit(SequenceId id, const TokenOut& first) override;
+  void drop(SequenceId id) override;
+  void drained(SequenceId id) override;
+  void release(SequenceId id) override;
+  bool has_work() const override;
+  std::span<const EngineEvent> step() override;
+  EngineLoad load() const override;
+  const ModelInfo& model() const override { return model_; }
+
+ private:
+  // Between steps.
+  Result<void> check(const GenerationSpec& spec) const;
+  Result<SequenceId> enqueue(GenerationSpec spec, SequenceKind kind);
+  Sequence& add(GenerationSpec spec, SequenceKind kind);
+  Sequence* find(SequenceId id);
+  void forget(Sequence& sequence);
+  void leave_queue(Sequence& sequence);
+  void changed();
+
+  // Planning a step.
+  void plan();
+  void promote_ready();
+  void plan_decodes();
+  void plan_prefills();
+  bool admit(Sequence& sequence);
+  bool grow(Sequence& sequence);
+  Sequence& latest_arrived();
+  void preempt(Sequence& sequence);
+  void enter_batch(Sequence& sequence);
+  void plan_rows(Sequence& sequence, std::int32_t rows);
+  std::int32_t blocks_for(std::int32_t tokens) const;
+  bool fits_pool(std::int32_t tokens) const { return blocks_for(tokens) <= pool_.total(); }
+  Error never_fits(std::int32_t tokens) const;
+
+  // Running it.
+  Result<std::span<const float>> run();
+  void layer_done(std::int32_t layer);
+  void advance(Sequence& sequence);
+  void publish(Sequence& sequence);
+  void sample(Sequence& sequence, std::span<const float> logits);
+  void end_step(Sequence& sequence, FinishReason finish);
+  void fail_sequence(Sequence& sequence, Error error);
+
+  EngineOptions options_;
+  ModelRunner& runner_;
+  ModelInfo model_;
+  std::int32_t batch_limit_;  // sequences; leaves prefill at least one row of a step
+  kv::BlockPool pool_;
+  Sampler sampler_;
+  std::function<void(const LayerDone&)> layer_hook_;
+  std::function<void(std::int32_t)> on_layer_;
+
+  std::unordered_map<SequenceId, std::unique_ptr<Sequence>> sequences_;  // all of them
+  std::vector<Sequence*> waiting_, ready_, running_;                     // running_: in order of arrival
+  std::uint64_t last_id_ = 0;
+  std::int32_t reserved_ = 0;
+  bool stalled_ = false;  // the last step could do nothing, and nothing has changed since
+  bool stepping_ = false;
+
+  // One step's work; the capacity stays.
+  std::vector<Sequence*> planned_, candidates_;
+  std::vector<SequenceRows> rows_;
+  std::vector<EngineEvent> events_;
+  std::vector<FailedEvent> late_failures_;  // found between steps
+
+  std::uint64_t steps_ = 0, prefill_tokens_ = 0, decode_tokens_ = 0, prefix_hit_tokens_ = 0, preemptions_ = 0;
+};
+
+}  // namespace baton::engine

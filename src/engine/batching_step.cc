@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "engine/batching_engine.h"
+
+namespace baton::engine {
+
+namespace {
+
+bool contains(const std::vector<TokenId>& tokens, TokenId token) {
+  return std::ranges::find(tokens, token) != tokens.end();
+}
+
+bool ends_output(const SamplingParams& sampling, const ModelInfo& model, TokenId token) {
+  return (!sampling.ignore_eos && contains(model.eos_tokens, token)) ||
+         contains(sampling.stop_token_ids, token);
+}
+
+}  // namespace
+
+std::span<const EngineEvent> BatchingEngine::step() {
+  events_.clear();
+  for (FailedEvent& failure : late_failures_) events_.emplace_back(std::move(failure));
+  late_failures_.clear();
+  plan();
+  if (planned_.empty()) {
+    stalled_ = events_.empty();
+    return events_;
+  }
+  ++steps_;
+  const auto logits = run();
+  if (!logits) {
+    for (Sequence* sequence : planned_) fail_sequence(*sequence, logits.error());
+    return events_;
+  }
+  std::size_t logits_row = 0;
+  const auto vocab = static_cast<std::size_t>(model_.vocab);
+  for (std::size_t i = 0; i < planned_.size(); ++i) {
+    advance(*planned_[i]);
+    if (rows_[i].want_logits) sample(*planned_[i], logits->subspan(logits_row++ * vocab, vocab));
+  }
+  return events_;
+}
+
+Result<std::span<const float>> BatchingEngine::run() {
+  const bool watched = layer_hook_ && std::ranges::any_of(planned_, [](const Sequence* s) {
+                         return s->kind == SequenceKind::prefill;
+                       });
+  stepping_ = true;
+  auto logits = runner_.step(rows_, watched ? on_layer_ : nullptr);
+  stepping_ = false;
+  const auto wanted = static_cast<std::size_t>(std::ranges::count_if(rows_, &SequenceRows::want_logits));
+  BATON_CHECK(!logits || logits->size() == wanted * static_cast<std::size_t>(model_.vocab));
+  return logits;
+}
+
+void BatchingEngine::layer_done(std::int32_t layer) {
+  for (const Sequence* sequence : planned_) {
+    if (sequence->kind != SequenceKind::prefill) continue;
+    layer_hook_({.sequence = sequence->id, .layer = layer, .upto_token = sequence->computed + sequence->rows});
+  }
+}
+
+void BatchingEngine::advance(Sequence& sequence) {
+  sequence.computed += std::exchange(sequence.rows, 0);
+  publish(sequence);
+  if (!sequence.prefilled && sequence.computed >= sequence.given_tokens) {
+    sequence.prefilled = true;
+    events_.emplace_back(PrefilledEvent{.sequence = sequence.id, .cached_tokens = sequence.cached_tokens});
+  }
+}
+
+/// Blocks full by now can be shared at once: a full block is never written again.
+void BatchingEngine::publish(Sequence& sequence) {
+  if (!options_.prefix_cache || sequence.computed / options_.block_tokens == sequence.published.blocks) return;
+  const auto complete = std::span<const TokenId>(sequence.tokens).first(static_cast<std::size_t>(sequence.computed));
+  sequence.published = pool_.publish(sequence.published, complete, sequence.lease.blocks());
+}
+
+void BatchingEngine::sample(Sequence& sequence, std::span<const float> logits) {
+  const SamplingParams& sampling = sequence.sampling;
+  TokenOut token = sampler_.sample({.logits = logits,
+                                    .tokens = sequence.tokens,
+                                    .prompt_tokens = sequence.prompt_tokens,
+                                    .params = sampling});
+  sequence.tokens.push_back(token.token);
+  if (token.index >= sampling.min_tokens && ends_output(sampling, model_, token.token)) {
+    token.finish = FinishReason::stop;
+    token.stop_token = true;
+  } else if (token.index + 1 >= sampling.max_tokens || sequence.size() >= model_.max_context) {
+    token.finish = FinishReason::length;
+  }
+  const FinishReason finish = token.finish;
+  events_.emplace_back(TokenEvent{.sequence = sequence.id, .token = std::move(token)});
+  end_step(sequence, finish);
+}
+
+void BatchingEngine::end_step(Sequence& sequence, FinishReason finish) {
+  if (sequence.kind == SequenceKind::prefill) {
+    leave_queue(sequence);
+    sequence.phase = SequencePhase::held;
+  } else if (finish != FinishReason::none) {
+    forget(sequence);
+  }
+}
+
+void BatchingEngine::fail_sequence(Sequence& sequence, Error error) {
+  events_.emplace_back(FailedEvent{.sequence = sequence.id, .error = std::move(error)});
+  forget(sequence);
+}
+
+}  // namespace baton::engine

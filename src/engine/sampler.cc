@@ -1,0 +1,232 @@
+#include "engine/sampler.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "core/check.h"
+#include "core/philox.h"
+#include "engine/logit_math.h"
+
+namespace baton::engine {
+
+namespace {
+
+constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
+constexpr float kGreedyBelow = 1e-5F;
+constexpr std::size_t kGroup = 64;  // logits per group of floor_of_best()
+
+bool penalises(const SamplingParams& p) {
+  return p.repetition_penalty != 1.0F || p.presence_penalty != 0.0F || p.frequency_penalty != 0.0F;
+}
+
+float log_probability(float clean_logit, double log_sum) {
+  return clean_logit == kMinusInf ? kMinusInf : static_cast<float>(static_cast<double>(clean_logit) - log_sum);
+}
+
+/// Orders the best candidates to the front until their weights reach `need`; returns how many that takes, at least
+/// one. Quickselect by mass: expected linear time.
+template <class Candidates, class Better>
+std::size_t nucleus(Candidates& candidates, std::span<const float> weights, double need, Better better) {
+  std::size_t low = 0, high = candidates.size();
+  while (high - low > 1) {
+    const std::size_t middle = low + (high - low) / 2;
+    const auto at = [&](std::size_t i) { return candidates.begin() + static_cast<std::ptrdiff_t>(i); };
+    std::nth_element(at(low), at(middle), at(high), better);
+    double mass = 0;
+    for (std::size_t i = low; i < middle; ++i) {
+      mass += static_cast<double>(weights[static_cast<std::size_t>(candidates[i].token)]);
+    }
+    if (mass >= need) {
+      high = middle;
+    } else {
+      need -= mass;
+      low = middle;
+    }
+  }
+  return high;
+}
+
+}  // namespace
+
+Sampler::Sampler(std::int32_t vocab, std::vector<TokenId> eos_tokens)
+    : eos_tokens_(std::move(eos_tokens)),
+      logits_(static_cast<std::size_t>(vocab)),
+      weights_(static_cast<std::size_t>(vocab)),
+      group_tops_((static_cast<std::size_t>(vocab) + kGroup - 1) / kGroup),
+      counts_(static_cast<std::size_t>(vocab)) {
+  BATON_CHECK(vocab > 0);
+  candidates_.reserve(static_cast<std::size_t>(vocab));
+}
+
+TokenOut Sampler::sample(const SampleInput& input) {
+  BATON_CHECK(input.logits.size() == logits_.size());
+  const SamplingParams& params = input.params;
+  TokenOut out;
+  out.index = static_cast<std::int32_t>(input.tokens.size()) - input.prompt_tokens;
+  const bool masks = out.index < params.min_tokens || !params.logit_bias.empty();
+  const bool greedy = !(params.temperature >= kGreedyBelow);
+  if (greedy && !masks && !penalises(params) && params.logprobs < 0) {
+    out.token = argmax(input.logits);
+    return out;
+  }
+  copy_clean(input.logits, logits_);
+  double log_sum = 0;
+  if (params.logprobs >= 0) {
+    log_sum = log_sum_exp(logits_, weights_);
+    add_top_logprobs(params.logprobs, log_sum, out);
+  }
+  if (masks) mask_and_bias(input, out.index);
+  if (penalises(params)) apply_penalties(input);
+  if (masks || penalises(params)) copy_clean(logits_, logits_);  // a bias or penalty may be anything
+  const float uniform = greedy ? 0.0F : philox_uniform(params.seed, static_cast<std::uint64_t>(out.index));
+  out.token = greedy ? argmax(logits_) : draw(params, uniform);
+  if (params.logprobs >= 0) {
+    float raw = input.logits[static_cast<std::size_t>(out.token)];
+    copy_clean(std::span(&raw, 1), std::span(&raw, 1));
+    out.logprob = log_probability(raw, log_sum);
+  }
+  return out;
+}
+
+void Sampler::mask_and_bias(const SampleInput& input, std::int32_t index) {
+  for (const auto& [token, bias] : input.params.logit_bias) {
+    if (token >= 0 && static_cast<std::size_t>(token) < logits_.size()) logits_[static_cast<std::size_t>(token)] += bias;
+  }
+  if (index >= input.params.min_tokens) return;
+  for (const std::span<const TokenId> ends : {std::span<const TokenId>(eos_tokens_),
+                                              std::span<const TokenId>(input.params.stop_token_ids)}) {
+    for (const TokenId token : ends) {
+      if (token >= 0 && static_cast<std::size_t>(token) < logits_.size()) {
+        logits_[static_cast<std::size_t>(token)] = kMinusInf;
+      }
+    }
+  }
+}
+
+void Sampler::apply_penalties(const SampleInput& input) {
+  const SamplingParams& p = input.params;
+  if (p.repetition_penalty != 1.0F) {
+    for (const TokenId token : input.tokens) {
+      const auto t = static_cast<std::size_t>(token);
+      if (counts_[t]++ != 0) continue;
+      logits_[t] = logits_[t] > 0 ? logits_[t] / p.repetition_penalty : logits_[t] * p.repetition_penalty;
+    }
+    for (const TokenId token : input.tokens) counts_[static_cast<std::size_t>(token)] = 0;
+  }
+  const auto output = input.tokens.subspan(static_cast<std::size_t>(input.prompt_tokens));
+  for (const TokenId token : output) ++counts_[static_cast<std::size_t>(token)];
+  for (const TokenId token : output) {
+    const auto t = static_cast<std::size_t>(token);
+    if (counts_[t] == 0) continue;
+    logits_[t] -= p.frequency_penalty * static_cast<float>(counts_[t]);
+    logits_[t] -= p.presence_penalty;
+    counts_[t] = 0;
+  }
+}
+
+TokenId Sampler::draw(const SamplingParams& params, float uniform) {
+  const float top = max_value(logits_);
+  if (top == kMinusInf) return 0;
+  // The upper bound keeps -inf · scale at -inf.
+  exp_weights(logits_, top, 1.0F / std::min(params.temperature, 1e30F), weights_);
+  if (params.min_p > 0.0F) {
+    const float least = std::min(params.min_p, 1.0F);  // the best token's weight is exactly 1
+    for (float& weight : weights_) weight = weight >= least ? weight : 0.0F;
+  }
+  if (params.top_k > 0 && static_cast<std::size_t>(params.top_k) < logits_.size()) apply_top_k(params.top_k);
+  if (params.top_p < 1.0F) apply_top_p(std::max(params.top_p, 0.0F));
+  return pick(uniform);
+}
+
+void Sampler::apply_top_k(std::int32_t top_k) {
+  collect_candidates(floor_of_best(top_k), 0.0F);
+  if (static_cast<std::size_t>(top_k) >= candidates_.size()) return;
+  std::nth_element(candidates_.begin(), candidates_.begin() + top_k, candidates_.end(), better);
+  drop_candidates_from(static_cast<std::size_t>(top_k));
+}
+
+void Sampler::apply_top_p(float top_p) {
+  const double total = sum(weights_);
+  // All tokens below this weight together weigh less than (1 - top_p) · total: none is needed. Halved for rounding.
+  const double spare = 0.5 * (1.0 - static_cast<double>(top_p)) * total / static_cast<double>(weights_.size());
+  collect_candidates(kMinusInf, static_cast<float>(spare));
+  drop_candidates_from(nucleus(candidates_, weights_, static_cast<double>(top_p) * total, better));
+}
+
+void Sampler::collect_candidates(float least_logit, float least_weight) {
+  candidates_.clear();
+  for (std::size_t t = 0; t < weights_.size(); ++t) {
+    if (weights_[t] > 0.0F && weights_[t] >= least_weight && logits_[t] >= least_logit) {
+      candidates_.push_back({logits_[t], static_cast<TokenId>(t)});
+    } else {
+      weights_[t] = 0.0F;
+    }
+  }
+}
+
+void Sampler::drop_candidates_from(std::size_t keep) {
+  for (std::size_t i = keep; i < candidates_.size(); ++i) {
+    weights_[static_cast<std::size_t>(candidates_[i].token)] = 0.0F;
+  }
+  candidates_.resize(keep);
+}
+
+float Sampler::floor_of_best(std::int32_t count) {
+  if (static_cast<std::size_t>(count) > group_tops_.size()) return kMinusInf;
+  const std::span<const float> logits(logits_);
+  for (std::size_t g = 0; g < group_tops_.size(); ++g) {
+    group_tops_[g] = max_value(logits.subspan(g * kGroup, std::min(kGroup, logits.size() - g * kGroup)));
+  }
+  // `count` groups have a best logit this high, so `count` tokens have.
+  const auto nth = group_tops_.begin() + (count - 1);
+  std::nth_element(group_tops_.begin(), nth, group_tops_.end(), std::greater<>());
+  return *nth;
+}
+
+TokenId Sampler::pick(float uniform) const {
+  constexpr std::size_t kBlock = 1024;
+  const std::span<const float> weights(weights_);
+  const auto block_at = [&](std::size_t begin) {
+    return weights.subspan(begin, std::min(kBlock, weights.size() - begin));
+  };
+  double total = 0;
+  for (std::size_t begin = 0; begin < weights.size(); begin += kBlock) total += sum(block_at(begin));
+  const double target = static_cast<double>(uniform) * total;
+  // The block the target falls into; should rounding put it behind the last one, the last that weighs anything.
+  std::size_t chosen = 0;
+  double before = 0, reached = 0;
+  for (std::size_t begin = 0; begin < weights.size() && reached <= target; begin += kBlock) {
+    const double weight = sum(block_at(begin));
+    if (weight == 0) continue;
+    chosen = begin;
+    before = reached;
+    reached += weight;
+  }
+  TokenId token = 0;
+  const auto block = block_at(chosen);
+  for (std::size_t i = 0; i < block.size() && before <= target; ++i) {
+    if (block[i] == 0.0F) continue;
+    token = static_cast<TokenId>(chosen + i);
+    before += static_cast<double>(block[i]);
+  }
+  return token;
+}
+
+void Sampler::add_top_logprobs(std::int32_t count, double log_sum, TokenOut& out) {
+  const auto best = std::min(static_cast<std::size_t>(count), logits_.size());
+  if (best == 0) return;
+  const float floor = floor_of_best(static_cast<std::int32_t>(best));
+  candidates_.clear();
+  for (std::size_t t = 0; t < logits_.size(); ++t) {
+    if (logits_[t] >= floor) candidates_.push_back({logits_[t], static_cast<TokenId>(t)});
+  }
+  const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(best);
+  std::partial_sort(candidates_.begin(), end, candidates_.end(), better);
+  out.top.reserve(best);
+  for (std::size_t i = 0; i < best; ++i) {
+    out.top.push_back({.token = candidates_[i].token, .logprob = log_probability(candidates_[i].logit, log_sum)});
+  }
+}
+
+}  // namespace baton::engine
