@@ -21,7 +21,7 @@ constexpr std::array kThirdParty{
     ThirdParty{"yaml-cpp/", "yaml-cpp", "", ""},
     ThirdParty{"nlohmann/", "nlohmann_json::nlohmann_json", "", ""},
     ThirdParty{"boost/beast", "", " http router ", " http "},
-    ThirdParty{"boost/", "baton_asio", " transfer ", ""},
+    ThirdParty{"boost/", "baton_asio", " transfer app ", ""},
     ThirdParty{"ucp/", "baton_ucx", "", ""},
     ThirdParty{"ucs/", "baton_ucx", "", ""},
     ThirdParty{"uct/", "baton_ucx", "", ""},
@@ -109,6 +109,7 @@ std::optional<std::string> check_quoted(const Include& include, const Source& so
   }
   const std::string folder = first_folder(include.target);
   const std::string wanted = folder == "baton" ? "api" : folder;
+  if (wanted == "app" && module == "app") return std::nullopt;  // what the mains share
   if (!graph.may_include.contains(wanted)) {
     return "\"" + include.target + "\" is not rooted at src/ or include/; write \"module/file.h\"";
   }
