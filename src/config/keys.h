@@ -42,6 +42,7 @@ struct KeyInfo {
   std::string_view default_note = {};  ///< shown in place of the default value of the struct
   std::string_view format = "text";    ///< "text", or what a text key holds: "host"
   bool is_required = false;
+  bool is_inert = false;             ///< accepted for later releases: using it earns a note that it has no effect yet
   bool is_secret = false;            ///< its value appears in no message
   std::string_view synonym_of = {};  ///< another key with the same target; only one of them may be given
   std::string_view nested = {};      ///< text key written as a map with this one key: `auth: {token: …}`

@@ -73,7 +73,8 @@ std::expected<Choice, std::string> read_choice(const YamlNode& node, const KeyIn
     listed += (listed.empty() ? "" : ", ") + std::string(choice.name);
   }
   std::string message = shown(node, info) + (names.size() == 1 ? " is not " : " is not one of ") + listed;
-  const auto meant = node.kind == YamlNode::Kind::scalar ? nearest(node.text, names) : std::nullopt;
+  const bool is_word = node.kind == YamlNode::Kind::scalar && !parse_integer(node.text);
+  const auto meant = is_word ? nearest(node.text, names) : std::nullopt;
   return Message(message + (meant ? "; did you mean " + std::string(*meant) + "?" : "; choose one of them"));
 }
 

@@ -55,6 +55,14 @@ class Reader {
 
   std::vector<WorkerEntry> take_workers() { return std::move(workers_); }
 
+  std::vector<std::string> notes() const {
+    std::vector<std::string> out;
+    for (const std::string_view key : inert_) {
+      out.push_back(std::string(key) + " is accepted, but has no effect in this version");
+    }
+    return out;
+  }
+
  private:
   template <class S>
   void check_names(const YamlNode& node, const std::string& path) {
@@ -92,6 +100,7 @@ class Reader {
     if (!key.info.synonym_of.empty() && map.find(key.info.synonym_of)) {
       problems_.add(*node, key_path, "given together with " + std::string(key.info.synonym_of) + "; remove one");
     }
+    if (key.info.is_inert) inert_.insert(key.info.name);
     std::visit([&](auto target) { read_target(*node, key_path, key.info, out, target); }, key.target);
   }
 
@@ -193,6 +202,7 @@ class Reader {
 
   Problems& problems_;
   std::vector<WorkerEntry> workers_;
+  std::set<std::string_view> inert_;  ///< names of such keys in use
 };
 
 }  // namespace
@@ -216,6 +226,7 @@ ReadConfig read_config(const YamlNode& root, Problems& problems) {
   ReadConfig out;
   reader.read_map(root, "", out.config);
   out.workers = reader.take_workers();
+  out.notes = reader.notes();
   return out;
 }
 

@@ -39,6 +39,7 @@ struct WorkerEntry {
 struct ReadConfig {
   Config config;                     ///< without workers
   std::vector<WorkerEntry> workers;  ///< prefill_workers, decode_workers, workers
+  std::vector<std::string> notes;    ///< one for each key in use that has no effect yet
 };
 
 /// Fills a Config from a document by the key tables: types, bounds, unknown and duplicate keys. Rules between keys are

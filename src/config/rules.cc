@@ -139,7 +139,7 @@ std::vector<std::string> check_rules(const ReadConfig& read, const YamlNode& roo
   check_pools(read.workers, root, problems);
   check_pings(read.config, root, problems);
 
-  std::vector<std::string> notes;
+  std::vector<std::string> notes = read.notes;
   if (read.config.kv_transfer.backend == "nixl") notes.push_back("kv_transfer.backend: nixl is read as ucx");
   for (const WorkerEntry& entry : read.workers) {
     const int used = entry.config.tensor_parallel;

@@ -43,17 +43,21 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  if (word.size() > kMaxWord) return std::nullopt;
+  constexpr std::size_t kMinBeginning = 3;
   const std::string wanted = normalized(word);
+  if (wanted.empty() || wanted.size() > kMaxWord) return std::nullopt;
   std::optional<std::string_view> best;
-  std::size_t best_distance = 0;
+  std::size_t best_cost = 0;
   for (const std::string_view candidate : candidates) {
     const std::string known = normalized(candidate);
     const std::size_t distance = edit_distance(wanted, known);
     const std::size_t allowed = std::max<std::size_t>(1, std::min(wanted.size(), known.size()) / 3);
-    if (distance > allowed || (best && distance >= best_distance)) continue;
+    const bool is_beginning = wanted.size() >= kMinBeginning && known.starts_with(wanted);
+    if (distance > allowed && !is_beginning) continue;
+    const std::size_t cost = distance > 0 && is_beginning ? 1 : 2 * distance;  // a beginning beats one edit
+    if (best && cost >= best_cost) continue;
     best = candidate;
-    best_distance = distance;
+    best_cost = cost;
   }
   return best;
 }

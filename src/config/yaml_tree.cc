@@ -148,6 +148,18 @@ class TreeBuilder final : public YAML::EventHandler {
   std::size_t bytes_ = 0;
 };
 
+/// yaml-cpp takes a quoted text that never ends as complete if the file ends in a line break.
+std::string_view without_trailing_space(std::string_view text) {
+  const std::size_t last = text.find_last_not_of(" \t\r\n");
+  return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+std::string readable(const YAML::Exception& e) {
+  if (e.msg == YAML::ErrorMsg::EOF_IN_SCALAR)
+    return "a quoted text is never closed; look for a missing quote here or above";
+  return e.msg;
+}
+
 ConfigProblem whole_file(std::string_view source_name, std::string message) {
   return {std::string(source_name), 0, 0, "", std::move(message)};
 }
@@ -170,7 +182,7 @@ std::expected<YamlNode, ConfigProblem> parse_yaml(std::string_view text, std::st
   }
   // yaml-cpp reports by exceptions; this is the one place where they become values.
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream{std::string(without_trailing_space(text))};
     YAML::Parser parser(stream);
     TreeBuilder builder;
     if (!parser.HandleNextDocument(builder)) return YamlNode{};
@@ -182,7 +194,7 @@ std::expected<YamlNode, ConfigProblem> parse_yaml(std::string_view text, std::st
   } catch (const YAML::Exception& e) {
     const bool placed = !e.mark.is_null();
     return std::unexpected(ConfigProblem{std::string(source_name), placed ? e.mark.line + 1 : 0,
-                                         placed ? e.mark.column + 1 : 0, "", "not valid YAML: " + e.msg});
+                                         placed ? e.mark.column + 1 : 0, "", "not valid YAML: " + readable(e)});
   }
 }
 

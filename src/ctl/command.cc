@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::array kCommands{
     Command{"check", "FILE...", "validate configuration files", run_check},
+    Command{"config-docs", "", "print docs/configuration.md", run_config_docs},
 };
 
 void print_help(std::ostream& out) {

@@ -34,5 +34,6 @@ std::span<const Command> commands();
 int run(Arguments arguments, Console console);
 
 int run_check(Arguments files, Console console);
+int run_config_docs(Arguments arguments, Console console);
 
 }  // namespace baton::ctl

@@ -1,0 +1,137 @@
+#include "http/server.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <list>
+#include <unordered_set>
+#include <utility>
+
+#include "aio/net.h"
+#include "aio/task_group.h"
+#include "core/log.h"
+#include "http/connection.h"
+
+namespace baton::http {
+
+namespace asio = aio::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+int open_spare_descriptor() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+}  // namespace
+
+struct Server::State {
+  State(asio::any_io_executor e, ServerOptions o, Handler h)
+      : executor(e), options(std::move(o)), handler(std::move(h)), tasks(e), spare(open_spare_descriptor()) {}
+  ~State() {
+    if (spare >= 0) ::close(spare);
+  }
+
+  asio::any_io_executor executor;
+  ServerOptions options;
+  Handler handler;
+  std::list<aio::tcp::acceptor> acceptors;
+  std::unordered_set<Connection*> live;
+  aio::TaskGroup tasks;
+  int spare;  ///< given up for a moment when descriptors run out, so that a waiting client gets an answer
+  bool accepting = true;
+  bool closing = false;  ///< answers carry "Connection: close"
+
+  asio::awaitable<void> accept_loop(aio::tcp::acceptor& acceptor);
+  asio::awaitable<void> session(std::shared_ptr<Connection> connection);
+  void start(aio::tcp::socket socket);
+  asio::awaitable<void> survive_accept_error(aio::tcp::acceptor& acceptor, error_code error);
+};
+
+asio::awaitable<void> Server::State::accept_loop(aio::tcp::acceptor& acceptor) {
+  while (accepting) {
+    auto [error, socket] = co_await acceptor.async_accept(executor, aio::kNoThrow);
+    if (!accepting) break;
+    if (error) {
+      co_await survive_accept_error(acceptor, error);
+    } else {
+      start(std::move(socket));
+    }
+  }
+}
+
+void Server::State::start(aio::tcp::socket socket) {
+  auto connection = std::make_shared<Connection>(std::move(socket), options, handler);
+  if (closing) connection->close_after_answer();
+  tasks.spawn(session(std::move(connection)));
+}
+
+asio::awaitable<void> Server::State::session(std::shared_ptr<Connection> connection) {
+  const bool room = live.size() < options.connections;
+  live.insert(connection.get());
+  if (room) {
+    co_await connection->run();
+  } else {
+    Error error{Errc::queue_full, "Too many connections; try again later."};
+    error.retry_after_s = 1;
+    co_await connection->turn_away(std::move(error));
+  }
+  live.erase(connection.get());
+}
+
+/// Out of descriptors: use the spare one to accept and answer one client, else wait for others to leave.
+asio::awaitable<void> Server::State::survive_accept_error(aio::tcp::acceptor& acceptor, error_code error) {
+  log_warn("http", "accept failed", {{"error", error.message()}});
+  if (error == asio::error::no_descriptors && spare >= 0) {
+    ::close(std::exchange(spare, -1));
+    error_code again;
+    aio::tcp::socket socket(executor);
+    acceptor.non_blocking(true, again);
+    acceptor.accept(socket, again);
+    if (!again) {
+      auto connection = std::make_shared<Connection>(std::move(socket), options, handler);
+      Error full{Errc::queue_full, "Too many connections; try again later."};
+      full.retry_after_s = 1;
+      co_await connection->turn_away(std::move(full));
+    }
+    spare = open_spare_descriptor();
+  }
+  co_await aio::sleep_until(Clock::now() + kAcceptPause);
+}
+
+Server::Server(asio::any_io_executor executor, ServerOptions options, Handler handler)
+    : x_state(std::make_shared<State>(std::move(executor), std::move(options), std::move(handler))) {}
+Server::~Server() = default;
+
+void Server::serve(aio::tcp::acceptor acceptor) {
+  x_state->acceptors.push_back(std::move(acceptor));
+  x_state->tasks.spawn(x_state->accept_loop(x_state->acceptors.back()));
+}
+
+void Server::close_after_answers() {
+  x_state->closing = true;
+  for (Connection* connection : x_state->live) connection->close_after_answer();
+}
+
+void Server::stop_accepting() {
+  x_state->accepting = false;
+  x_state->closing = true;
+  error_code ignored;
+  for (auto& acceptor : x_state->acceptors) acceptor.close(ignored);
+  for (Connection* connection : x_state->live) connection->close_when_idle();
+}
+
+asio::awaitable<void> Server::stop() {
+  const auto state = x_state;
+  stop_accepting();
+  // cut() calls back into handlers, which may end sessions: work on a copy of the set.
+  const auto live = state->live;
+  for (Connection* connection : live) {
+    if (state->live.contains(connection)) connection->cut();
+  }
+  co_await state->tasks.join();
+}
+
+std::size_t Server::connections() const { return x_state->live.size(); }
+
+}  // namespace baton::http

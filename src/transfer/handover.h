@@ -1,0 +1,44 @@
+#pragma once
+
+#include <vector>
+
+#include "transfer/receiver.h"
+#include "transfer/sender.h"
+
+namespace baton::transfer {
+
+/// Both halves of the hand-over protocol over one transport: tells them apart by connection (a sender opens its
+/// connections, a receiver accepts them). Sans-IO; owned by the transfer thread.
+class Handover final : public TransportSink {
+ public:
+  Handover(SenderOptions sending, ReceiverOptions receiving, Transport& transport, KvPoolView pool);
+
+  Sender& sender() { return x_sender; }
+  Receiver& receiver() { return x_receiver; }
+
+  /// The time that transport reports are taken to happen at. Before progress().
+  void set_time(TimePoint now) { x_now = now; }
+  /// Posts work and runs timers.
+  void advance(TimePoint now);
+  std::vector<Event> take_events();
+  /// Nothing is open: no timer is needed.
+  bool idle() const { return x_sender.idle() && x_receiver.idle(); }
+  Service::Stats stats() const;
+
+  void on_message(ConnectionId from, std::string_view message) override;
+  std::vector<std::span<std::byte>> on_data(ConnectionId from, std::string_view header, std::size_t length) override;
+  void on_placed(ConnectionId from, std::string_view header, std::size_t length, Outcome outcome) override;
+  void on_sent(ConnectionId to, std::uint64_t tag, Outcome outcome) override;
+  void on_flushed(ConnectionId to, std::uint64_t tag, Outcome outcome) override;
+  void on_closed(ConnectionId which, const Error& why) override;
+
+ private:
+  Transport& x_transport;
+  std::vector<Event> x_events;
+  Sender x_sender;
+  Receiver x_receiver;
+  TimePoint x_now;
+  Service::Stats x_ended;  ///< counters of ended transfers
+};
+
+}  // namespace baton::transfer
