@@ -11,30 +11,13 @@
 #include "baton/config.h"
 #include "baton/error.h"
 #include "baton/types.h"
+#include "cluster/worker.h"
 #include "core/clock.h"
 
 namespace baton::schedule {
 
-/// What a worker said of itself in its hello.
-struct WorkerInfo {
-  std::string name;
-  Role role = Role::both;
-  std::uint64_t incarnation = 0;
-  std::string model_hash;  ///< P and D of a pair must agree
-  std::string host_id;
-  std::int32_t block_tokens = 16;
-  std::int32_t total_blocks = 0;
-  std::int32_t max_batch = 0;
-  std::int32_t max_context = 0;  ///< tokens
-};
-
-/// A worker's last load report (wire::Load, the part placement needs).
-struct WorkerLoad {
-  std::int32_t free_blocks = 0;
-  std::int32_t running = 0;
-  std::int32_t waiting = 0;
-  std::int64_t waiting_prefill_tokens = 0;
-};
+using cluster::WorkerInfo;
+using cluster::WorkerLoad;
 
 // ---- events in -------------------------------------------------------------------------------------------------
 struct WorkerUp { WorkerId worker; WorkerInfo info; };
@@ -82,7 +65,11 @@ struct CoordinatorOptions {
   std::int32_t queue_requests = 1024;
   std::int32_t running_requests = 4096;
   std::chrono::milliseconds queue_timeout{60'000};
-  std::uint64_t seed = 1;  ///< for tie breaking
+  /// How long requests wait for a worker to come back once nobody can serve them; new ones are refused meanwhile.
+  std::chrono::milliseconds restart_grace{5'000};
+  std::chrono::milliseconds ticket_timeout{10'000};    ///< Reserve sent, no ticket: another D is tried
+  std::chrono::milliseconds handover_timeout{30'000};  ///< P is done and knows where to push: replayed elsewhere
+  std::uint64_t seed = 1;                              ///< for tie breaking
 };
 
 /// Counts for /metrics and /ready.
@@ -100,6 +87,7 @@ class Coordinator {
   explicit Coordinator(CoordinatorOptions options);
   ~Coordinator();
   Coordinator(Coordinator&&) noexcept;
+  Coordinator& operator=(Coordinator&&) noexcept;
 
   /// Commands are valid until the next call. Order matters within one worker and within one request.
   std::span<const Command> handle(const Event& event, TimePoint now);

@@ -1,0 +1,59 @@
+#include "text/normalizer.h"
+
+#include "text/utf8.h"
+
+namespace baton::text {
+namespace {
+
+std::string apply_step(NormalForm form, std::string_view text) { return normalize(text, form); }
+
+std::string apply_step(const PrependStep& step, std::string_view text) {
+  return text.empty() ? std::string() : step.prefix + std::string(text);
+}
+
+std::string apply_step(const ReplaceStep& step, std::string_view text) { return replace_all(text, step); }
+
+std::string replace_matches(std::string_view text, const Regex& regex, std::string_view content) {
+  std::string out;
+  std::size_t copied = 0;
+  for (std::size_t from = 0; from < text.size();) {
+    const auto match = regex.find(text, from);
+    if (!match || match->begin >= text.size()) break;
+    const bool empty = match->end == match->begin;
+    if (!empty) {
+      out += text.substr(copied, match->begin - copied);
+      out += content;
+      copied = match->end;
+    }
+    from = empty ? match->begin + decode_utf8(text, match->begin).size : match->end;
+  }
+  out += text.substr(copied);
+  return out;
+}
+
+}  // namespace
+
+std::string replace_all(std::string_view text, const ReplaceStep& step) {
+  if (const auto* regex = std::get_if<Regex>(&step.pattern)) return replace_matches(text, *regex, step.content);
+  const std::string& literal = std::get<std::string>(step.pattern);
+  if (literal.empty()) return std::string(text);
+  std::string out;
+  std::size_t copied = 0;
+  for (std::size_t at = text.find(literal); at != text.npos; at = text.find(literal, copied)) {
+    out += text.substr(copied, at - copied);
+    out += step.content;
+    copied = at + literal.size();
+  }
+  out += text.substr(copied);
+  return out;
+}
+
+std::string Normalizer::run(std::string_view text) const {
+  std::string out(text);
+  for (const NormalizerStep& step : steps_) {
+    out = std::visit([&](const auto& s) { return apply_step(s, out); }, step);
+  }
+  return out;
+}
+
+}  // namespace baton::text
