@@ -1,5 +1,6 @@
 #include <charconv>
 #include <cstdint>
+#include <iomanip>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -82,9 +83,10 @@ int run_make_model(Arguments arguments, Console console) {
     console.err << "batonctl make-model: " << made.error().message << '\n';
     return made.error().code == Errc::invalid_request ? kUsage : kFailed;
   }
-  console.out << options->out << ": " << options->spec.like << " with random weights, "
-              << (made->parameters + 500'000) / 1'000'000 << " million parameters, " << made->bytes / 1'000'000
-              << " MB in " << made->files << (made->files == 1 ? " file\n" : " files\n");
+  console.out << std::fixed << std::setprecision(1) << options->out << ": " << options->spec.like
+              << " with random weights, " << static_cast<double>(made->parameters) / 1e6 << " million parameters, "
+              << static_cast<double>(made->bytes) / 1e6 << " MB in " << made->files
+              << (made->files == 1 ? " file\n" : " files\n");
   return kOk;
 }
 
