@@ -26,7 +26,7 @@ void LifeCycle::on(const TicketIn& event) {
   attempt.ticket = true;
   request->refused_by.clear();
   request->refusals = 0;
-  if (attempt.prefill.open) commands_.push_back(SendGrant{attempt.prefill.worker, attempt.id, event.ticket});
+  if (attempt.prefill.open) commands_.emplace_back(SendGrant{attempt.prefill.worker, attempt.id, event.ticket});
   await_handover(*request);
 }
 
@@ -106,7 +106,7 @@ bool LifeCycle::deliver(Request& request, const TokenOut& token) {
   const bool last = request.next_index() >= request.spec->sampling.max_tokens;
   if (last && out.finish == FinishReason::none) out.finish = FinishReason::length;
   const FinishReason reason = out.finish;
-  commands_.push_back(Deliver{request.id, std::move(out)});
+  commands_.emplace_back(Deliver{request.id, std::move(out)});
   if (reason == FinishReason::none) return true;
   // Whoever ended it by its own token is done with it; after P's token D still waits, and P still holds the KV.
   Attempt& attempt = request.attempt;
