@@ -110,8 +110,11 @@ Value absolute(Runtime& rt, const Value& v, const CallArgs& /*args*/) {
 Value parse_integer(std::string_view text, int base, const Value& otherwise) {
   text = strip(text, Side::both);
   if (text.starts_with('+')) text.remove_prefix(1);
+  const std::string_view marker = base == 16 ? "0x" : base == 8 ? "0o" : base == 2 ? "0b" : "";
+  std::string_view digits = text;
+  if (!marker.empty() && lower(text.substr(0, 2)) == marker) digits.remove_prefix(2);
   std::int64_t whole = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole, base);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), whole, base);
   if (error == std::errc() && end == text.data() + text.size()) return Value(whole);
   double real = 0;
   const auto [real_end, real_error] = std::from_chars(text.data(), text.data() + text.size(), real);

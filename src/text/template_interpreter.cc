@@ -204,10 +204,7 @@ class Interpreter {
       });
     }
     if (!rt_.ok()) return;
-    if (items.empty()) {
-      in_new_scope([&] { return exec(stmt.otherwise); });
-      return;
-    }
+    bool finished = false;  // some iteration reached its end: a loop that is left at once counts as empty
     const Value handle = Handle{Handle::Type::loop, static_cast<std::uint32_t>(loops_.size())};
     Loop& loop = loops_.emplace_back(Loop{&stmt, scope_, std::move(items), 0, 0, depth, std::nullopt});
     loop.size = loop.items.size();
@@ -218,9 +215,11 @@ class Interpreter {
         return exec(stmt.body);
       });
       if (flow == Flow::leave || !rt_.ok()) break;
+      finished = finished || flow == Flow::normal;
     }
-    loop.index = std::min(loop.index, loop.size - 1);
+    if (loop.index == loop.size && loop.size > 0) --loop.index;
     loop.items = {};
+    if (!finished && rt_.ok()) in_new_scope([&] { return exec(stmt.otherwise); });
   }
 
   Value define_macro(const Stmt& stmt) {
