@@ -300,7 +300,7 @@ Value percent_format(Runtime& rt, const std::string& format, const std::vector<V
     } else if (format[i] == 'd' && value.is_numeric()) {
       out += to_str(value.is(Kind::number) ? Value(static_cast<std::int64_t>(value.number())) : binary(rt, "+", value, Value(0)));
     } else {
-      return rt.fail("unsupported format character '" + std::string(1, format[i]) + "'");
+      return rt.fail("unsupported format character " + quoted(std::string_view(format).substr(i, 1)));
     }
   }
   if (used < values.size()) return rt.fail("not all arguments converted");
@@ -312,7 +312,7 @@ Value apply_filter(Runtime& rt, std::string_view name, const Value& input, const
     const auto it = std::ranges::find(table, name, &FilterEntry::name);
     if (it != table.end()) return it->filter(rt, input, args);
   }
-  return rt.fail("no filter named '" + std::string(name) + "'");
+  return rt.fail("no filter named " + quoted(name));
 }
 
 }  // namespace baton::text

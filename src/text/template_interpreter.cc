@@ -320,7 +320,7 @@ class Interpreter {
     if (!rt_.ok()) return Value::Undefined{};
     if (base.is(Kind::handle)) return handle_attribute(base.handle(), expr.text);
     if (base.is_undefined() && expr.kids[0]->kind == Expr::Kind::name) {
-      return rt_.fail("'" + expr.kids[0]->text + "' is undefined");
+      return rt_.fail(quoted(expr.kids[0]->text) + " is undefined");
     }
     return get_attribute(rt_, base, expr.text);
   }
@@ -446,12 +446,12 @@ class Interpreter {
     const CallArgs args = arguments(expr);
     if (!rt_.ok()) return Value::Undefined{};
     rt_.line = expr.line;
-    if (function.is_undefined() && callee.kind == Expr::Kind::name) return rt_.fail("'" + callee.text + "' is undefined");
+    if (function.is_undefined() && callee.kind == Expr::Kind::name) return rt_.fail(quoted(callee.text) + " is undefined");
     return call(function, args);
   }
 
   Value call(const Value& function, const CallArgs& args) {
-    if (!function.is(Kind::handle)) return rt_.fail("'" + std::string(type_name(function)) + "' cannot be called");
+    if (!function.is(Kind::handle)) return rt_.fail(quoted(type_name(function)) + " cannot be called");
     const Handle handle = function.handle();
     switch (handle.type) {
       case Handle::Type::macro: return call_macro(macros_[handle.index], args);
