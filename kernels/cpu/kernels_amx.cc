@@ -1,3 +1,4 @@
+#include "kernels/cpu/attention_amx.h"
 #include "kernels/cpu/attention_body.h"
 #include "kernels/cpu/gemm_amx.h"
 #include "kernels/cpu/gemm_body.h"
@@ -7,16 +8,19 @@
 namespace baton::kernels {
 namespace {
 
-template <class T>
-constexpr RowKernels row_kernels() {
-  return RowKernels{rms_norm<T>, add<T>, swiglu<T>, rope_store<T>, attention<T>};
+/// The choice depends on the model alone, never on the batch.
+void attention_bf16(const AttentionTask& task) {
+  if (amx_attention_fits(*task.params)) return attention_bf16_amx(task);
+  attention<Bf16>(task);
 }
 
 }  // namespace
 
 const KernelTable& table_amx() {
-  static constexpr KernelTable kTable{Isa::amx,     gemm<false>, gemm_bf16_amx, prepared_bytes_amx, prepare_rows_amx,
-                                      row_kernels<float>(), row_kernels<Bf16>()};
+  static constexpr KernelTable kTable{
+      Isa::amx, gemm<false>, gemm_bf16_amx, prepared_bytes_amx, prepare_rows_amx,
+      RowKernels{rms_norm<float>, add<float>, swiglu<float>, rope_store<float>, attention<float>},
+      RowKernels{rms_norm<Bf16>, add<Bf16>, swiglu<Bf16>, rope_store<Bf16>, attention_bf16}};
   return kTable;
 }
 

@@ -12,8 +12,8 @@
 namespace baton::aio {
 
 /// Hands moved values from any thread to one consumer thread. Bounded: push() on a full queue says no and the caller
-/// gives its explicit answer. The consumer either blocks in wait() or is woken through the notify callback, which runs on
-/// the producer's thread, once per change from empty to not empty.
+/// gives its explicit answer. The consumer either blocks in wait() or is woken through the notify callback, which runs
+/// on the producer's thread, once per change from empty to not empty.
 template <class T>
 class BoundedQueue {
  public:

@@ -112,9 +112,15 @@ void FramedConnection::send(std::string_view framed_bytes) {
   if (s.in_flight.empty()) s.write_pending();
 }
 
-void FramedConnection::close() { state_->close(); }
-bool FramedConnection::is_open() const { return state_->socket.is_open(); }
-std::size_t FramedConnection::queued_bytes() const { return state_->pending.size() + state_->in_flight.size(); }
+void FramedConnection::close() {
+  state_->close();
+}
+bool FramedConnection::is_open() const {
+  return state_->socket.is_open();
+}
+std::size_t FramedConnection::queued_bytes() const {
+  return state_->pending.size() + state_->in_flight.size();
+}
 
 std::string FramedConnection::peer() const {
   boost::system::error_code error;

@@ -10,7 +10,9 @@
 namespace baton::aio {
 namespace {
 
-std::string endpoint_text(const std::string& host, std::uint16_t port) { return host + ":" + std::to_string(port); }
+std::string endpoint_text(const std::string& host, std::uint16_t port) {
+  return host + ":" + std::to_string(port);
+}
 
 /// Aborts `target` when time is up; the flag tells a timeout from any other failure.
 template <class Target>

@@ -74,6 +74,8 @@ asio::awaitable<void> TaskGroup::join() {
   }
 }
 
-std::size_t TaskGroup::size() const { return state_->signals.size(); }
+std::size_t TaskGroup::size() const {
+  return state_->signals.size();
+}
 
 }  // namespace baton::aio

@@ -7,9 +7,9 @@
 
 namespace baton::aio {
 
-/// Owns the coroutines of one object on one io_context thread: cancel() asks all of them to stop, join() waits until the
-/// last has ended. An exception that reaches a coroutine's root is a defect and aborts with its text.
-/// Not thread-safe: use from the executor's thread only. Whatever the tasks refer to must outlive them: join first.
+/// Owns the coroutines of one object on one io_context thread: cancel() asks all of them to stop, join() waits until
+/// the last has ended. An exception that reaches a coroutine's root is a defect and aborts with its text. Not
+/// thread-safe: use from the executor's thread only. Whatever the tasks refer to must outlive them: join first.
 class TaskGroup {
  public:
   explicit TaskGroup(asio::any_io_executor executor);

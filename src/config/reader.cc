@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -179,6 +180,8 @@ class Reader {
         read_scalar(child, child_path, info, out);
       }
     }
+    if (!is_read)
+      problems_.add(map, join(path, info.nested), "the key is missing; add it, or remove " + std::string(info.name));
   }
 
   /// "host:port", where an IPv6 host stands in brackets.
@@ -216,7 +219,7 @@ void Problems::add(const YamlNode& where, std::string key, std::string message) 
 }
 
 std::vector<ConfigProblem> Problems::take() && {
-  std::ranges::stable_sort(found_, {}, [](const ConfigProblem& p) { return std::pair(p.line, p.column); });
+  std::ranges::sort(found_, {}, [](const ConfigProblem& p) { return std::tie(p.line, p.column, p.key, p.message); });
   if (dropped_ > 0) found_.push_back({source_, 0, 0, "", std::to_string(dropped_) + " more problems"});
   return std::move(found_);
 }

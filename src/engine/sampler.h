@@ -16,7 +16,8 @@ struct SampleInput {
   const SamplingParams& params;
 };
 
-/// Chooses tokens. A pure function of its input: the same logits, tokens and params give the same token on every worker.
+/// Chooses tokens. A pure function of its input: the same logits, tokens and params give the same token on every
+/// worker.
 ///
 /// Order as in vLLM: logit_bias and min_tokens masks; repetition, frequency, presence penalty; temperature; min_p;
 /// top_k; top_p. Ties go to the lower id. The draw takes the first token, in id order, whose cumulative probability
@@ -50,7 +51,7 @@ class Sampler {
   /// Lists the tokens of some weight that reach both bounds; the others' weights become zero.
   void collect_candidates(float least_logit, float least_weight);
   void drop_candidates_from(std::size_t keep);
-  TokenId pick(float uniform) const;
+  TokenId pick(float uniform);
   /// A logit at least `count` tokens reach, cheaply found; -inf if `count` is too large for a useful bound.
   float floor_of_best(std::int32_t count);
   void add_top_logprobs(std::int32_t count, double log_sum, TokenOut& out);
@@ -59,6 +60,7 @@ class Sampler {
   std::vector<float> logits_;          // [vocab] clean working copy
   std::vector<float> weights_;         // [vocab] unnormalised probabilities
   std::vector<float> group_tops_;      // [vocab / group]
+  std::vector<double> block_sums_;     // [vocab / block]
   std::vector<Candidate> candidates_;  // capacity vocab
   std::vector<std::int32_t> counts_;   // [vocab] zero between calls
 };

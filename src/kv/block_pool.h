@@ -14,11 +14,12 @@ class BlockPool;
 
 /// What a block is being used for.
 ///
-///            take            grant           committed
-///   free ──────────► held  free ────► granted ────────► held        release of the last holder: → cached if its
-///   cached ────────► held                │ drain                    tokens are published, else → free
-///          (match)                       ▼
-///                                     draining ── release (its writer can no longer write) ──► free
+///   take       free or (evicting) cached → held
+///   match      cached → held; held: one more holder
+///   grant      free or (evicting) cached → granted
+///   committed  granted → held: its writer is done
+///   drain      granted → draining: its holder gave up before its writer
+///   release    by the last holder: held → cached if its tokens are published, everything else → free
 enum class BlockState : std::uint8_t {
   free,
   cached,    ///< no holder, but its KV is in the prefix index: a match revives it, a take may evict it
@@ -45,6 +46,8 @@ class BlockLease {
 
   std::span<const BlockId> blocks() const { return blocks_; }
   std::int32_t size() const { return static_cast<std::int32_t>(blocks_.size()); }
+  /// Room for `count` blocks without allocation.
+  void reserve(std::int32_t count) { blocks_.reserve(static_cast<std::size_t>(count)); }
   /// Appends the blocks of a lease of the same pool.
   void append(BlockLease&& tail);
   /// The writer is done: granted blocks become ordinary held ones.
@@ -83,7 +86,9 @@ class BlockPool {
 
   /// `count` blocks of unspecified content, in ascending order, evicting cached blocks as needed; all or nothing.
   std::optional<BlockLease> take(std::int32_t count);
-  /// The same for a remote writer: in state granted.
+  /// The same, appended to a lease of this pool (or an empty one). False: nothing changed.
+  bool extend(BlockLease& lease, std::int32_t count);
+  /// The same as take() for a remote writer: in state granted.
   std::optional<BlockLease> grant(std::int32_t count);
 
   /// Shares the published blocks that hold the longest prefix of `tokens`, whole blocks only.
@@ -110,12 +115,13 @@ class BlockPool {
   struct Block {
     BlockState state = BlockState::free;
     std::int32_t holders = 0;
-    BlockId older = PrefixIndex::kNoBlock, newer = PrefixIndex::kNoBlock;  // neighbours in the LRU list of cached blocks
+    BlockId older = PrefixIndex::kNoBlock,
+            newer = PrefixIndex::kNoBlock;  // neighbours in the LRU list of cached blocks
   };
   Block& at(BlockId block) { return blocks_[static_cast<std::size_t>(block)]; }
   std::int32_t& count(BlockState state);
   void set_state(BlockId block, BlockState state);
-  std::optional<BlockLease> lease(std::int32_t count, BlockState state);
+  bool add_blocks(BlockLease& lease, std::int32_t count, BlockState state);
   BlockId pop_free();
   void put_back(BlockId block);
   void lru_push(BlockId block);

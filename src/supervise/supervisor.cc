@@ -150,7 +150,9 @@ void Supervisor::start(ChildSpec spec) {
   state_->start(state_->children.back());
 }
 
-void Supervisor::stop(std::function<void()> done) { state_->stop(std::move(done)); }
+void Supervisor::stop(std::function<void()> done) {
+  state_->stop(std::move(done));
+}
 
 std::vector<pid_t> Supervisor::pids() const {
   std::vector<pid_t> alive;

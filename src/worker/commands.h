@@ -50,8 +50,7 @@ struct TransferIn {
 };
 /// No new attempts from now on.
 struct DrainIn {};
-using EngineCommand =
-    std::variant<Submit, GrantIn, CancelIn, ConnectionOpened, ConnectionClosed, TransferIn, DrainIn>;
+using EngineCommand = std::variant<Submit, GrantIn, CancelIn, ConnectionOpened, ConnectionClosed, TransferIn, DrainIn>;
 
 }  // namespace baton::worker
 

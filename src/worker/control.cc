@@ -53,9 +53,7 @@ class ControlImpl final : public Control {
         tasks_(io.get_executor()) {}
 
   FrameSink sink() override {
-    return [this](ConnectionId connection, std::string bytes) {
-      frames_.push_always({connection, std::move(bytes)});
-    };
+    return [this](ConnectionId connection, std::string bytes) { frames_.push_always({connection, std::move(bytes)}); };
   }
 
   void start(EngineLoop& loop) override {
@@ -189,9 +187,12 @@ class ControlImpl final : public Control {
 
   Result<void> on_frame(ConnectionId id, aio::FramedConnection& connection, const wire::Envelope& envelope) {
     switch (envelope.body_case()) {
-      case wire::Envelope::kGenerate: return on_submit(id, connection, envelope.generate(), AttemptKind::generate);
-      case wire::Envelope::kPrefill: return on_submit(id, connection, envelope.prefill(), AttemptKind::prefill);
-      case wire::Envelope::kReserve: return on_submit(id, connection, envelope.reserve(), AttemptKind::reserve);
+      case wire::Envelope::kGenerate:
+        return on_submit(id, connection, envelope.generate(), AttemptKind::generate);
+      case wire::Envelope::kPrefill:
+        return on_submit(id, connection, envelope.prefill(), AttemptKind::prefill);
+      case wire::Envelope::kReserve:
+        return on_submit(id, connection, envelope.reserve(), AttemptKind::reserve);
       case wire::Envelope::kGrant: {
         if (auto valid = wire::validate(envelope.grant()); !valid) return valid;
         loop_->submit_always(GrantIn{{id, AttemptId{envelope.grant().attempt()}}, envelope.grant().ticket()});
@@ -206,12 +207,14 @@ class ControlImpl final : public Control {
         connection.send(wire::encode_frame(pong));
         return {};
       }
-      case wire::Envelope::kPong: return {};
+      case wire::Envelope::kPong:
+        return {};
       case wire::Envelope::kDrain:
         loop_->submit_always(DrainIn{});
         announce_leaving("drain requested");
         return {};
-      default: return fail(Errc::protocol, "a router does not send this frame");
+      default:
+        return fail(Errc::protocol, "a router does not send this frame");
     }
   }
 
@@ -256,8 +259,7 @@ class ControlImpl final : public Control {
 
 }  // namespace
 
-Result<std::unique_ptr<Control>> Control::create(ControlOptions options, Identity identity,
-                                                 aio::asio::io_context& io) {
+Result<std::unique_ptr<Control>> Control::create(ControlOptions options, Identity identity, aio::asio::io_context& io) {
   auto acceptor = aio::listen(io.get_executor(), {.host = options.host, .port = options.port});
   if (!acceptor) return std::unexpected(acceptor.error());
   return std::make_unique<ControlImpl>(std::move(options), std::move(identity), io, std::move(*acceptor));

@@ -39,8 +39,8 @@ struct ControlOptions {
   std::size_t queue_frames = std::size_t{1} << 16;
 };
 
-/// The control thread's side of a worker: accepts routers, turns their frames into engine commands and the loop's frames
-/// back into bytes. Lives on one io_context; only sink() is called from the engine thread.
+/// The control thread's side of a worker: accepts routers, turns their frames into engine commands and the loop's
+/// frames back into bytes. Lives on one io_context; only sink() is called from the engine thread.
 class Control {
  public:
   /// Binds the listener. `io` and `loop` outlive the control.

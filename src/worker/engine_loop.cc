@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::string_view kLog = "worker";
 
-std::string framed(const wire::Envelope& envelope) { return wire::encode_frame(envelope); }
+std::string framed(const wire::Envelope& envelope) {
+  return wire::encode_frame(envelope);
+}
 
 std::uint64_t random_salt() {
   std::random_device device;
@@ -33,8 +35,12 @@ EngineLoop::EngineLoop(EngineLoopOptions options, engine::Engine& engine, transf
   engine_.set_layer_hook([this](const engine::LayerDone& done) { on_layer(done); });
 }
 
-bool EngineLoop::submit(EngineCommand command) { return commands_.push(std::move(command)); }
-void EngineLoop::submit_always(EngineCommand command) { commands_.push_always(std::move(command)); }
+bool EngineLoop::submit(EngineCommand command) {
+  return commands_.push(std::move(command));
+}
+void EngineLoop::submit_always(EngineCommand command) {
+  commands_.push_always(std::move(command));
+}
 
 void EngineLoop::stop() {
   stopping_.store(true);
@@ -149,7 +155,9 @@ void EngineLoop::handle(TransferIn& command) {
   std::visit([this](const auto& event) { on(event); }, command.event);
 }
 
-void EngineLoop::handle(const DrainIn&) { draining_ = true; }
+void EngineLoop::handle(const DrainIn&) {
+  draining_ = true;
+}
 
 // ---- hand-over, prefill side -----------------------------------------------------------------------------------
 
@@ -304,7 +312,9 @@ void EngineLoop::on_event(const engine::PrefilledEvent& event) {
   sink_(found->second.key.connection, framed(envelope));
 }
 
-void EngineLoop::on_event(const engine::FailedEvent& event) { fail_attempt(event.sequence, Error(event.error)); }
+void EngineLoop::on_event(const engine::FailedEvent& event) {
+  fail_attempt(event.sequence, Error(event.error));
+}
 
 // ---- endings ---------------------------------------------------------------------------------------------------
 
@@ -355,7 +365,8 @@ void EngineLoop::report_load(TimePoint now) {
                        load.waiting != reported_.waiting || load.reserved != reported_.reserved ||
                        load.draining_blocks != reported_.draining_blocks;
   const auto since = now - last_report_;
-  if (last_report_ != TimePoint{} && since < (changed ? options_.load_min_interval : options_.load_max_interval)) return;
+  if (last_report_ != TimePoint{} && since < (changed ? options_.load_min_interval : options_.load_max_interval))
+    return;
   last_report_ = now;
   reported_ = load;
   const auto stats = service_.stats();
@@ -379,7 +390,9 @@ void EngineLoop::report_load(TimePoint now) {
   for (const auto& [connection, tokens] : connections_) sink_(connection, bytes);
 }
 
-void EngineLoop::update_idle() { idle_.store(attempts_.empty() && sends_.empty() && grants_.empty()); }
+void EngineLoop::update_idle() {
+  idle_.store(attempts_.empty() && sends_.empty() && grants_.empty());
+}
 
 TimePoint EngineLoop::next_wake(TimePoint now) const {
   // Waiting attempts (for a grant, for KV) have deadlines; a coarse tick finds the late ones.

@@ -22,8 +22,8 @@ using FrameSink = std::function<void(ConnectionId, std::string framed)>;
 struct EngineLoopOptions {
   std::int32_t layers = 0;  ///< of the model: the last layer's hook completes a chunk
   std::size_t queue_commands = 16384;
-  std::chrono::milliseconds load_min_interval{20};   ///< between two load reports
-  std::chrono::milliseconds load_max_interval{500};  ///< a report at least so often
+  std::chrono::milliseconds load_min_interval{20};     ///< between two load reports
+  std::chrono::milliseconds load_max_interval{500};    ///< a report at least so often
   std::chrono::milliseconds default_timeout{600'000};  ///< of attempts that bring no deadline
 };
 
@@ -52,12 +52,12 @@ class EngineLoop {
     TimePoint deadline = kNever;
     std::int32_t spec_tokens = 0;
     // Prefill side.
-    std::string ticket;                               ///< came before the sequence had blocks
-    std::optional<transfer::TransferId> transfer;     ///< the open hand-over, or the grant on the decode side
-    std::int32_t computed_tokens = 0;                 ///< KV complete in all layers
-    std::optional<TokenOut> first;                    ///< sampled, waits for the hand-over
-    std::optional<Error> send_error;                  ///< met inside a step, where the sequence cannot be released
-    bool finishing = false;                           ///< COMMIT was asked for
+    std::string ticket;                            ///< came before the sequence had blocks
+    std::optional<transfer::TransferId> transfer;  ///< the open hand-over, or the grant on the decode side
+    std::int32_t computed_tokens = 0;              ///< KV complete in all layers
+    std::optional<TokenOut> first;                 ///< sampled, waits for the hand-over
+    std::optional<Error> send_error;               ///< met inside a step, where the sequence cannot be released
+    bool finishing = false;                        ///< COMMIT was asked for
     // Decode side.
     bool committed = false;
     TimePoint started;

@@ -49,10 +49,8 @@ class WorkerImpl final : public Worker {
     if (!blocks) return std::unexpected(blocks.error());
     layout.blocks = *blocks;
 
-    transfer::ServiceOptions transfer_options{.config = options_.kv_transfer,
-                                              .listen_host = worker.host,
-                                              .layout = layout,
-                                              .checksum = options_.checksum};
+    transfer::ServiceOptions transfer_options{
+        .config = options_.kv_transfer, .listen_host = worker.host, .layout = layout, .checksum = options_.checksum};
     auto service = transfer::Service::create(std::move(transfer_options), [this](transfer::Event event) {
       if (loop_) loop_->submit_always(TransferIn{std::move(event)});
     });
@@ -71,8 +69,8 @@ class WorkerImpl final : public Worker {
     auto control = Control::create(std::move(control_options), identity(layout), io_);
     if (!control) return std::unexpected(control.error());
     control_ = std::move(*control);
-    loop_ = std::make_unique<EngineLoop>(EngineLoopOptions{.layers = layout.layers}, *engine_, *service_,
-                                         control_->sink());
+    loop_ =
+        std::make_unique<EngineLoop>(EngineLoopOptions{.layers = layout.layers}, *engine_, *service_, control_->sink());
     return {};
   }
 
@@ -176,6 +174,8 @@ Result<std::int32_t> choose_blocks(const KvLayout& layout, double gib, std::int3
   return static_cast<std::int32_t>(blocks);
 }
 
-std::string host_id() { return first_line("/etc/machine-id") + ":" + first_line("/proc/sys/kernel/random/boot_id"); }
+std::string host_id() {
+  return first_line("/etc/machine-id") + ":" + first_line("/proc/sys/kernel/random/boot_id");
+}
 
 }  // namespace baton::worker

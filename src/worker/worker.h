@@ -14,13 +14,13 @@
 namespace baton::worker {
 
 struct WorkerOptions {
-  WorkerConfig worker;             ///< name, address, role, limits
-  std::string model;               ///< served model name
-  std::string model_hash;          ///< model::model_hash of the directory: P and D must agree
+  WorkerConfig worker;     ///< name, address, role, limits
+  std::string model;       ///< served model name
+  std::string model_hash;  ///< model::model_hash of the directory: P and D must agree
   KvTransferConfig kv_transfer;
   SchedulingConfig scheduling;
   std::string auth_token;
-  bool checksum = false;           ///< checksum every KV slab of a hand-over
+  bool checksum = false;  ///< checksum every KV slab of a hand-over
   std::chrono::milliseconds drain_timeout{30'000};
 };
 

@@ -171,7 +171,11 @@ INSTANTIATE_TEST_SUITE_P(
              "b.yaml:5: auth: given together with auth_token; remove one"},
         Case{"text_for_auth", with("auth: s3cret\n"),
              R"(b.yaml:4: auth: the value is not a map; write "auth: {token: …}")"},
-        Case{"unknown_key_in_auth", with("auth: {secret: s}\n"),
+        Case{"empty_token", with("auth_token: ''\n"),
+             "b.yaml:4: auth_token: the value is empty; write a value or remove the key"},
+        Case{"auth_without_token", with("auth: {}\n"),
+             "b.yaml:4: auth.token: the key is missing; add it, or remove auth"},
+        Case{"unknown_key_in_auth", with("auth: {token: s, secret: s}\n"),
              "b.yaml:4: auth.secret: unknown key; the only one here is token"},
         Case{"duplicate_key_in_auth", with("auth: {token: s, token: t}\n"),
              "b.yaml:4: auth.token: the key is given twice; remove one"},
@@ -260,8 +264,8 @@ TEST(Problems, accept_fp8_on_every_gpu_that_has_it_and_refuse_it_on_every_other)
 TEST(Problems, are_all_reported_at_once_in_file_order) {
   EXPECT_THAT(problems_of("threads: 0\nprefil_workers: []\nworkers:\n  - hots: h\n    gpu_count: x\n"),
               ElementsAre(HasSubstr("b.yaml:1: model:"), HasSubstr("b.yaml:1: threads:"),
-                          HasSubstr("b.yaml:2: prefil_workers:"), HasSubstr("b.yaml:4: workers[0].hots:"),
-                          HasSubstr("b.yaml:4: workers[0].host:"), HasSubstr("b.yaml:5: workers[0].gpu_count:")));
+                          HasSubstr("b.yaml:2: prefil_workers:"), HasSubstr("b.yaml:4: workers[0].host:"),
+                          HasSubstr("b.yaml:4: workers[0].hots:"), HasSubstr("b.yaml:5: workers[0].gpu_count:")));
 }
 
 TEST(Problems, never_show_the_token) {

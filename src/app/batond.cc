@@ -1,0 +1,127 @@
+// batond: the router daemon. With --local it also runs the workers its YAML places on this machine.
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/signal_set.hpp>
+#include <climits>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "app/options.h"
+#include "baton/version.h"
+#include "config/config.h"
+#include "core/log.h"
+#include "router/router.h"
+#include "supervise/supervisor.h"
+
+namespace baton::app {
+namespace {
+
+constexpr std::string_view kLog = "batond";
+constexpr const char* kUsage =
+    "usage: batond --config FILE [--local]\n"
+    "  --config FILE  the cluster's YAML\n"
+    "  --local        also start and supervise the workers whose host is this machine\n";
+
+bool is_this_machine(const WorkerConfig& worker) {
+  if (worker.spawn || worker.host == "localhost" || worker.host == "::1" || worker.host.starts_with("127."))
+    return true;
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 && worker.host == name.data();
+}
+
+/// baton-worker is installed beside batond.
+std::string worker_program() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (error ? std::filesystem::path("baton-worker") : self.parent_path() / "baton-worker").string();
+}
+
+void start_local_workers(supervise::Supervisor& supervisor, const Config& config, const std::string& config_path) {
+  int started = 0;
+  for (const auto& worker : config.workers) {
+    if (!is_this_machine(worker)) continue;
+    supervisor.start({worker.name, {worker_program(), "--config", config_path, "--name", worker.name}});
+    ++started;
+  }
+  if (started == 0) log_warn(kLog, "--local: no worker of the configuration has this machine as its host");
+}
+
+void stop_on_signals(boost::asio::signal_set& signals, router::Router& router) {
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    log_info(kLog, "stopping");
+    stop_on_signals(signals, router);
+    router.stop();
+  });
+}
+
+/// The workers outlive the router, so that its running requests can finish; then they are stopped, too.
+void stop_workers(boost::asio::io_context& io, supervise::Supervisor& supervisor) {
+  bool stopped = false;
+  supervisor.stop([&] { stopped = true; });
+  io.restart();
+  while (!stopped && io.run_one() > 0) {
+  }
+}
+
+int serve(Config config, const std::string& config_path, const Options& options) {
+  if (config.log_level == "debug") log_set_level(LogLevel::debug);
+  if (config.log_level == "warn" || config.log_level == "warning") log_set_level(LogLevel::warn);
+  if (config.log_level == "error") log_set_level(LogLevel::error);
+  for (const auto& note : config.notes) log_warn(kLog, note);
+
+  auto router = router::Router::create({.config = config});
+  if (!router) {
+    log_error(kLog, router.error().message);
+    const auto code = router.error().code;
+    return code == Errc::config || code == Errc::corrupt_file || code == Errc::not_found ? kExitConfig : 1;
+  }
+  auto& io = (*router)->io();
+  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+  stop_on_signals(signals, **router);
+  std::optional<supervise::Supervisor> supervisor;
+  if (options.contains("local")) {
+    supervisor.emplace(io, supervise::SupervisorOptions{});
+    start_local_workers(*supervisor, config, config_path);
+  }
+  log_info(kLog, "listening", {{"host", config.listen.host}, {"port", (*router)->port()}});
+  (*router)->run();
+  signals.cancel();
+  if (supervisor) stop_workers(io, *supervisor);
+  log_info(kLog, "stopped");
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  const auto options = parse_options(argc, argv, {.values = {"config"}, .flags = {"local", "help", "version"}});
+  if (!options) {
+    std::fprintf(stderr, "batond: %s\n%s", options.error().c_str(), kUsage);
+    return kExitUsage;
+  }
+  if (options->contains("help")) return std::fputs(kUsage, stdout), 0;
+  if (options->contains("version")) return std::printf("batond %s\n", kVersion), 0;
+  if (!options->contains("config")) {
+    std::fprintf(stderr, "batond: --config is needed\n%s", kUsage);
+    return kExitUsage;
+  }
+  const auto& path = options->at("config");
+  auto config = config::load_config(path);
+  if (!config) {
+    std::fputs(config::format_problems(config.error()).c_str(), stderr);
+    return kExitConfig;
+  }
+  return serve(std::move(*config), path, *options);
+}
+
+}  // namespace
+}  // namespace baton::app
+
+int main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  return baton::app::run(argc, argv);
+}
