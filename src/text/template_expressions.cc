@@ -340,7 +340,7 @@ ExprPtr ExpressionParser::subscript(ExprPtr base) {
   }
   in_.expect_op("]");
   if (!slice) {
-    if (!part) in_.refuse("an index is missing");
+    if (!part) part = make(Expr::Kind::tuple);  // base[] asks for the item (), as in Jinja
     return make(Expr::Kind::index, kids_of(std::move(base), std::move(part)));
   }
   parts.push_back(std::move(part));

@@ -110,8 +110,11 @@ Value absolute(Runtime& rt, const Value& v, const CallArgs& /*args*/) {
 Value parse_integer(std::string_view text, int base, const Value& otherwise) {
   text = strip(text, Side::both);
   if (text.starts_with('+')) text.remove_prefix(1);
+  const std::string_view marker = base == 16 ? "0x" : base == 8 ? "0o" : base == 2 ? "0b" : "";
+  std::string_view digits = text;
+  if (!marker.empty() && lower(text.substr(0, 2)) == marker) digits.remove_prefix(2);
   std::int64_t whole = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole, base);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), whole, base);
   if (error == std::errc() && end == text.data() + text.size()) return Value(whole);
   double real = 0;
   const auto [real_end, real_error] = std::from_chars(text.data(), text.data() + text.size(), real);
@@ -297,7 +300,7 @@ Value percent_format(Runtime& rt, const std::string& format, const std::vector<V
     } else if (format[i] == 'd' && value.is_numeric()) {
       out += to_str(value.is(Kind::number) ? Value(static_cast<std::int64_t>(value.number())) : binary(rt, "+", value, Value(0)));
     } else {
-      return rt.fail("unsupported format character '" + std::string(1, format[i]) + "'");
+      return rt.fail("unsupported format character " + quoted(std::string_view(format).substr(i, 1)));
     }
   }
   if (used < values.size()) return rt.fail("not all arguments converted");
@@ -309,7 +312,7 @@ Value apply_filter(Runtime& rt, std::string_view name, const Value& input, const
     const auto it = std::ranges::find(table, name, &FilterEntry::name);
     if (it != table.end()) return it->filter(rt, input, args);
   }
-  return rt.fail("no filter named '" + std::string(name) + "'");
+  return rt.fail("no filter named " + quoted(name));
 }
 
 }  // namespace baton::text

@@ -204,10 +204,7 @@ class Interpreter {
       });
     }
     if (!rt_.ok()) return;
-    if (items.empty()) {
-      in_new_scope([&] { return exec(stmt.otherwise); });
-      return;
-    }
+    bool finished = false;  // some iteration reached its end: a loop that is left at once counts as empty
     const Value handle = Handle{Handle::Type::loop, static_cast<std::uint32_t>(loops_.size())};
     Loop& loop = loops_.emplace_back(Loop{&stmt, scope_, std::move(items), 0, 0, depth, std::nullopt});
     loop.size = loop.items.size();
@@ -218,9 +215,11 @@ class Interpreter {
         return exec(stmt.body);
       });
       if (flow == Flow::leave || !rt_.ok()) break;
+      finished = finished || flow == Flow::normal;
     }
-    loop.index = std::min(loop.index, loop.size - 1);
+    if (loop.index == loop.size && loop.size > 0) --loop.index;
     loop.items = {};
+    if (!finished && rt_.ok()) in_new_scope([&] { return exec(stmt.otherwise); });
   }
 
   Value define_macro(const Stmt& stmt) {
@@ -321,7 +320,7 @@ class Interpreter {
     if (!rt_.ok()) return Value::Undefined{};
     if (base.is(Kind::handle)) return handle_attribute(base.handle(), expr.text);
     if (base.is_undefined() && expr.kids[0]->kind == Expr::Kind::name) {
-      return rt_.fail("'" + expr.kids[0]->text + "' is undefined");
+      return rt_.fail(quoted(expr.kids[0]->text) + " is undefined");
     }
     return get_attribute(rt_, base, expr.text);
   }
@@ -447,12 +446,12 @@ class Interpreter {
     const CallArgs args = arguments(expr);
     if (!rt_.ok()) return Value::Undefined{};
     rt_.line = expr.line;
-    if (function.is_undefined() && callee.kind == Expr::Kind::name) return rt_.fail("'" + callee.text + "' is undefined");
+    if (function.is_undefined() && callee.kind == Expr::Kind::name) return rt_.fail(quoted(callee.text) + " is undefined");
     return call(function, args);
   }
 
   Value call(const Value& function, const CallArgs& args) {
-    if (!function.is(Kind::handle)) return rt_.fail("'" + std::string(type_name(function)) + "' cannot be called");
+    if (!function.is(Kind::handle)) return rt_.fail(quoted(type_name(function)) + " cannot be called");
     const Handle handle = function.handle();
     switch (handle.type) {
       case Handle::Type::macro: return call_macro(macros_[handle.index], args);

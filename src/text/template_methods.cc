@@ -303,7 +303,7 @@ bool has_method(const Value& object, std::string_view name) { return find_method
 
 Value call_method(Runtime& rt, const Value& object, std::string_view name, const CallArgs& args) {
   const Method method = find_method_of(object, name);
-  if (method == nullptr) return rt.fail("'" + std::string(type_name(object)) + "' has no method '" + std::string(name) + "'");
+  if (method == nullptr) return rt.fail(quoted(type_name(object)) + " has no method '" + std::string(name) + "'");
   if (object.is(Kind::string) && !rt.charge_bytes(object.string().size())) return Value::Undefined{};
   return method(rt, object, args);
 }

@@ -166,7 +166,7 @@ int order(Runtime& rt, const Value& a, const Value& b) {
   }
   if (a.is(Kind::string) && b.is(Kind::string)) return a.string().compare(b.string());
   if (a.is(Kind::array) && b.is(Kind::array)) return order_lists(rt, a.items(), b.items());
-  rt.fail("'" + std::string(type_name(a)) + "' and '" + std::string(type_name(b)) + "' have no order");
+  rt.fail(quoted(type_name(a)) + " and '" + std::string(type_name(b)) + "' have no order");
   return 0;
 }
 
@@ -195,13 +195,13 @@ bool contains(Runtime& rt, const Value& container, const Value& item) {
     case Kind::array:
       return std::ranges::any_of(container.items(), [&](const Value& v) { return rt.charge(1) && compare(rt, "==", v, item); });
     case Kind::map: return item.is(Kind::string) && container.find(item.string()) != nullptr;
-    default: rt.fail("'" + std::string(type_name(container)) + "' is not a container"); return false;
+    default: rt.fail(quoted(type_name(container)) + " is not a container"); return false;
   }
 }
 
 Value slice(Runtime& rt, const Value& base, const Value& from, const Value& to, const Value& step_value) {
   if (!base.is(Kind::string) && !base.is(Kind::array)) {
-    return rt.fail("'" + std::string(type_name(base)) + "' cannot be sliced");
+    return rt.fail(quoted(type_name(base)) + " cannot be sliced");
   }
   if (!step_value.is(Kind::null) && !is_whole(step_value)) return rt.fail("slice steps must be integers");
   const std::int64_t step = step_value.is(Kind::null) ? 1 : whole(step_value);
@@ -265,7 +265,7 @@ std::vector<Value> iterate(Runtime& rt, const Value& value) {
       if (!rt.charge_bytes(value.string().size() * 64)) break;
       for (const std::string_view c : characters(value.string())) out.emplace_back(c);
       break;
-    default: rt.fail("'" + std::string(type_name(value)) + "' is not iterable");
+    default: rt.fail(quoted(type_name(value)) + " is not iterable");
   }
   return out;
 }
@@ -278,7 +278,7 @@ std::int64_t length(Runtime& rt, const Value& value) {
       return static_cast<std::int64_t>(count_code_points(value.string()));
     case Kind::array: return static_cast<std::int64_t>(value.items().size());
     case Kind::map: return static_cast<std::int64_t>(value.members().size());
-    default: rt.fail("'" + std::string(type_name(value)) + "' has no length"); return 0;
+    default: rt.fail(quoted(type_name(value)) + " has no length"); return 0;
   }
 }
 

@@ -47,6 +47,13 @@ bool Runtime::charge_bytes(std::uint64_t bytes) {
   return true;
 }
 
+std::string quoted(std::string_view text) {
+  std::string out(1, '\'');
+  out += text;
+  out += '\'';
+  return out;
+}
+
 std::string_view type_name(const Value& value) {
   switch (value.kind()) {
     case Value::Kind::undefined: return "undefined";

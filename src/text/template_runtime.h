@@ -53,6 +53,9 @@ class Runtime {
 /// Python's name for a value's type, for messages.
 std::string_view type_name(const Value& value);
 
+/// 'text', for messages.
+std::string quoted(std::string_view text);
+
 // Operators (template_operators.cc). Errors go to the runtime; the result is then undefined.
 Value binary(Runtime& rt, std::string_view op, const Value& a, const Value& b);
 Value negative(Runtime& rt, const Value& a);

@@ -125,7 +125,7 @@ constexpr std::array kTests{
 bool apply_test(Runtime& rt, std::string_view name, const Value& input, const CallArgs& args) {
   const auto it = std::ranges::find(kTests, name, &Entry::name);
   if (it == kTests.end()) {
-    rt.fail("no test named '" + std::string(name) + "'");
+    rt.fail("no test named " + quoted(name));
     return false;
   }
   return it->test(rt, input, args);
