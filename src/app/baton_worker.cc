@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "app/options.h"
@@ -46,11 +47,24 @@ void stop_on_signals(boost::asio::signal_set& signals, worker::Worker& worker) {
   });
 }
 
+/// What the CPU engine computes in; absent: what the checkpoint holds.
+Result<std::optional<DType>> cpu_dtype(std::string_view key, std::string_view name) {
+  if (name == "auto") return std::nullopt;
+  if (name == "bfloat16") return DType::bf16;
+  if (name == "float32") return DType::f32;
+  return fail(Errc::config, std::string(key) + ": " + std::string(name) +
+                                " cannot be computed on a CPU; use auto, bfloat16 or float32");
+}
+
 int serve(const Config& config, const WorkerConfig& self, bool checksum) {
   const auto model_dir = config.model_path.empty() ? config.model : config.model_path;
   const auto hash = model::model_hash(model_dir);
   if (!hash) return fail_with(hash.error());
-  engine::CpuRunnerOptions runner_options;
+  const auto dtype = cpu_dtype("dtype", self.dtype);
+  if (!dtype) return fail_with(dtype.error());
+  const auto kv_dtype = cpu_dtype("kv_dtype", self.kv_dtype);
+  if (!kv_dtype) return fail_with(kv_dtype.error());
+  engine::CpuOptions runner_options{.dtype = *dtype, .kv_dtype = *kv_dtype};
   runner_options.threads = self.threads > 0 ? self.threads : default_threads(config, self);
   auto runner = engine::load_cpu_runner(model_dir, runner_options);
   if (!runner) return fail_with(runner.error());

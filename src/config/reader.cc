@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -216,7 +217,7 @@ void Problems::add(const YamlNode& where, std::string key, std::string message) 
 }
 
 std::vector<ConfigProblem> Problems::take() && {
-  std::ranges::stable_sort(found_, {}, [](const ConfigProblem& p) { return std::pair(p.line, p.column); });
+  std::ranges::sort(found_, {}, [](const ConfigProblem& p) { return std::tie(p.line, p.column, p.key, p.message); });
   if (dropped_ > 0) found_.push_back({source_, 0, 0, "", std::to_string(dropped_) + " more problems"});
   return std::move(found_);
 }

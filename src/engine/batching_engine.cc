@@ -159,6 +159,7 @@ Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
   sequence.prefilled = true;
   sequence.computed = sequence.cached_tokens = shared * options_.block_tokens;
   sequence.lease = std::move(lease);
+  sequence.lease.reserve(most_blocks(sequence));
   prefix_hit_tokens_ += static_cast<std::uint64_t>(sequence.cached_tokens);
   ++reserved_;
   const auto blocks = sequence.lease.blocks().subspan(static_cast<std::size_t>(shared));

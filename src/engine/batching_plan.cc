@@ -53,10 +53,7 @@ bool BatchingEngine::grow(Sequence& sequence) {
     return false;
   }
   for (;;) {
-    if (auto block = pool_.take(need)) {
-      sequence.lease.append(std::move(*block));
-      return true;
-    }
+    if (pool_.extend(sequence.lease, need)) return true;
     Sequence& victim = latest_arrived();
     preempt(victim);
     if (&victim == &sequence) return false;
@@ -128,7 +125,8 @@ bool BatchingEngine::admit(Sequence& sequence) {
       std::ranges::count_if(running_, [](const Sequence* s) { return s->kind != SequenceKind::prefill; }));
   if (pool_.available() < need + growing) return false;
   const std::int32_t cached = lease.size() * options_.block_tokens;
-  lease.append(std::move(*pool_.take(need)));
+  lease.reserve(most_blocks(sequence));
+  pool_.extend(lease, need);
   sequence.lease = std::move(lease);
   sequence.computed = cached;
   prefix_hit_tokens_ += static_cast<std::uint64_t>(cached);
@@ -136,6 +134,12 @@ bool BatchingEngine::admit(Sequence& sequence) {
   leave_queue(sequence);
   enter_batch(sequence);
   return true;
+}
+
+/// Blocks the sequence may come to hold.
+std::int32_t BatchingEngine::most_blocks(const Sequence& sequence) const {
+  const std::int64_t end = std::int64_t{sequence.prompt_tokens} + sequence.sampling.max_tokens;
+  return blocks_for(static_cast<std::int32_t>(std::min<std::int64_t>(end, model_.max_context)));
 }
 
 void BatchingEngine::plan_rows(Sequence& sequence, std::int32_t rows) {

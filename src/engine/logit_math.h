@@ -27,6 +27,12 @@ void exp_weights(std::span<const float> logits, float top, float scale, std::spa
 /// Sum in float64, in an order fixed by the length alone.
 double sum(std::span<const float> values);
 
+/// Zeroes the values below `least`.
+void keep_from(std::span<float> values, float least);
+
+/// Sum of the values that keep_from() would keep.
+double sum_from(std::span<const float> values, float least);
+
 /// log Σ e^logits of clean logits; -inf if all are -inf. `weights` is scratch of the same length.
 double log_sum_exp(std::span<const float> logits, std::span<float> weights);
 

@@ -14,7 +14,8 @@ namespace {
 
 constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
 constexpr float kGreedyBelow = 1e-5F;
-constexpr std::size_t kGroup = 64;  // logits per group of floor_of_best()
+constexpr std::size_t kGroup = 64;   // tokens judged by their best one before each is looked at
+constexpr std::size_t kBlock = 1024;  // tokens summed up before a draw looks at each
 
 bool penalises(const SamplingParams& p) {
   return p.repetition_penalty != 1.0F || p.presence_penalty != 0.0F || p.frequency_penalty != 0.0F;
@@ -54,6 +55,7 @@ Sampler::Sampler(std::int32_t vocab, std::vector<TokenId> eos_tokens)
       logits_(static_cast<std::size_t>(vocab)),
       weights_(static_cast<std::size_t>(vocab)),
       group_tops_((static_cast<std::size_t>(vocab) + kGroup - 1) / kGroup),
+      block_sums_((static_cast<std::size_t>(vocab) + kBlock - 1) / kBlock),
       counts_(static_cast<std::size_t>(vocab)) {
   BATON_CHECK(vocab > 0);
   candidates_.reserve(static_cast<std::size_t>(vocab));
@@ -130,10 +132,7 @@ TokenId Sampler::draw(const SamplingParams& params, float uniform) {
   if (top == kMinusInf) return 0;
   // The upper bound keeps -inf · scale at -inf.
   exp_weights(logits_, top, 1.0F / std::min(params.temperature, 1e30F), weights_);
-  if (params.min_p > 0.0F) {
-    const float least = std::min(params.min_p, 1.0F);  // the best token's weight is exactly 1
-    for (float& weight : weights_) weight = weight >= least ? weight : 0.0F;
-  }
+  if (params.min_p > 0.0F) keep_from(weights_, std::min(params.min_p, 1.0F));  // the best token's weight is exactly 1
   if (params.top_k > 0 && static_cast<std::size_t>(params.top_k) < logits_.size()) apply_top_k(params.top_k);
   if (params.top_p < 1.0F) apply_top_p(std::max(params.top_p, 0.0F));
   return pick(uniform);
@@ -147,20 +146,31 @@ void Sampler::apply_top_k(std::int32_t top_k) {
 }
 
 void Sampler::apply_top_p(float top_p) {
-  const double total = sum(weights_);
-  // All tokens below this weight together weigh less than (1 - top_p) · total: none is needed. Halved for rounding.
-  const double spare = 0.5 * (1.0 - static_cast<double>(top_p)) * total / static_cast<double>(weights_.size());
-  collect_candidates(kMinusInf, static_cast<float>(spare));
-  drop_candidates_from(nucleus(candidates_, weights_, static_cast<double>(top_p) * total, better));
+  const double need = static_cast<double>(top_p) * sum(weights_);
+  // A bound the nucleus surely lies above, so that few tokens must be looked at one by one.
+  float least = 0.0625F;
+  while (least > 1e-9F && sum_from(weights_, least) < need * (1 + 1e-9)) least *= 0.0625F;
+  collect_candidates(kMinusInf, least > 1e-9F ? least : 0.0F);
+  drop_candidates_from(nucleus(candidates_, weights_, need, better));
 }
 
 void Sampler::collect_candidates(float least_logit, float least_weight) {
   candidates_.clear();
-  for (std::size_t t = 0; t < weights_.size(); ++t) {
-    if (weights_[t] > 0.0F && weights_[t] >= least_weight && logits_[t] >= least_logit) {
-      candidates_.push_back({logits_[t], static_cast<TokenId>(t)});
-    } else {
-      weights_[t] = 0.0F;
+  const std::span<float> logits(logits_), weights(weights_);
+  for (std::size_t begin = 0; begin < weights.size(); begin += kGroup) {
+    const std::size_t end = std::min(begin + kGroup, weights.size());
+    const auto group = weights.subspan(begin, end - begin);
+    const float best = max_value(group);
+    if (best == 0.0F || best < least_weight || max_value(logits.subspan(begin, end - begin)) < least_logit) {
+      std::ranges::fill(group, 0.0F);
+      continue;
+    }
+    for (std::size_t t = begin; t < end; ++t) {
+      if (weights[t] > 0.0F && weights[t] >= least_weight && logits[t] >= least_logit) {
+        candidates_.push_back({logits[t], static_cast<TokenId>(t)});
+      } else {
+        weights[t] = 0.0F;
+      }
     }
   }
 }
@@ -184,24 +194,22 @@ float Sampler::floor_of_best(std::int32_t count) {
   return *nth;
 }
 
-TokenId Sampler::pick(float uniform) const {
-  constexpr std::size_t kBlock = 1024;
+TokenId Sampler::pick(float uniform) {
   const std::span<const float> weights(weights_);
   const auto block_at = [&](std::size_t begin) {
     return weights.subspan(begin, std::min(kBlock, weights.size() - begin));
   };
   double total = 0;
-  for (std::size_t begin = 0; begin < weights.size(); begin += kBlock) total += sum(block_at(begin));
+  for (std::size_t b = 0; b < block_sums_.size(); ++b) total += block_sums_[b] = sum(block_at(b * kBlock));
   const double target = static_cast<double>(uniform) * total;
   // The block the target falls into; should rounding put it behind the last one, the last that weighs anything.
   std::size_t chosen = 0;
   double before = 0, reached = 0;
-  for (std::size_t begin = 0; begin < weights.size() && reached <= target; begin += kBlock) {
-    const double weight = sum(block_at(begin));
-    if (weight == 0) continue;
-    chosen = begin;
+  for (std::size_t b = 0; b < block_sums_.size() && reached <= target; ++b) {
+    if (block_sums_[b] == 0) continue;
+    chosen = b * kBlock;
     before = reached;
-    reached += weight;
+    reached += block_sums_[b];
   }
   TokenId token = 0;
   const auto block = block_at(chosen);

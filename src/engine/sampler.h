@@ -50,7 +50,7 @@ class Sampler {
   /// Lists the tokens of some weight that reach both bounds; the others' weights become zero.
   void collect_candidates(float least_logit, float least_weight);
   void drop_candidates_from(std::size_t keep);
-  TokenId pick(float uniform) const;
+  TokenId pick(float uniform);
   /// A logit at least `count` tokens reach, cheaply found; -inf if `count` is too large for a useful bound.
   float floor_of_best(std::int32_t count);
   void add_top_logprobs(std::int32_t count, double log_sum, TokenOut& out);
@@ -59,6 +59,7 @@ class Sampler {
   std::vector<float> logits_;          // [vocab] clean working copy
   std::vector<float> weights_;         // [vocab] unnormalised probabilities
   std::vector<float> group_tops_;      // [vocab / group]
+  std::vector<double> block_sums_;     // [vocab / block]
   std::vector<Candidate> candidates_;  // capacity vocab
   std::vector<std::int32_t> counts_;   // [vocab] zero between calls
 };

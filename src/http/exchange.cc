@@ -101,8 +101,9 @@ aio::Task<void> Exchange::finish(std::string_view last) {
 }
 
 void Exchange::on_disconnect(std::function<void()> gone) {
-  if (x_connection.x_gone || !x_connection.x_open) return gone();
+  if (gone && (x_connection.x_gone || !x_connection.x_open)) return gone();
   x_connection.x_on_gone = std::move(gone);
+  if (!x_connection.x_on_gone) return;
   x_connection.watch_for_disconnect();
 }
 

@@ -33,7 +33,7 @@ class Exchange {
   aio::Task<void> finish(std::string_view last = {});
 
   /// `gone` is called at most once, from the event loop, when the client goes away (or the server stops) before the
-  /// answer is complete. Set it once, and only for work worth cancelling: it keeps a read pending on the socket.
+  /// answer is complete. Set it once (nullptr takes it back), and only for work worth cancelling: it keeps a read pending on the socket.
   void on_disconnect(std::function<void()> gone);
   bool disconnected() const;
 

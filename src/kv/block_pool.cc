@@ -81,22 +81,36 @@ void BlockPool::set_state(BlockId block, BlockState state) {
   ++count(state);
 }
 
-std::optional<BlockLease> BlockPool::take(std::int32_t count) { return lease(count, BlockState::held); }
-std::optional<BlockLease> BlockPool::grant(std::int32_t count) { return lease(count, BlockState::granted); }
-
-std::optional<BlockLease> BlockPool::lease(std::int32_t count, BlockState state) {
-  BATON_CHECK(count >= 0);
-  if (count > available()) return std::nullopt;
+std::optional<BlockLease> BlockPool::take(std::int32_t count) {
   BlockLease lease(*this);
-  lease.blocks_.reserve(static_cast<std::size_t>(count));
+  if (!add_blocks(lease, count, BlockState::held)) return std::nullopt;
+  return lease;
+}
+
+std::optional<BlockLease> BlockPool::grant(std::int32_t count) {
+  BlockLease lease(*this);
+  if (!add_blocks(lease, count, BlockState::granted)) return std::nullopt;
+  return lease;
+}
+
+bool BlockPool::extend(BlockLease& lease, std::int32_t count) {
+  BATON_CHECK(lease.pool_ == nullptr || lease.pool_ == this);
+  lease.pool_ = this;
+  return add_blocks(lease, count, BlockState::held);
+}
+
+bool BlockPool::add_blocks(BlockLease& lease, std::int32_t count, BlockState state) {
+  BATON_CHECK(count >= 0);
+  if (count > available()) return false;
+  const auto old_size = static_cast<std::ptrdiff_t>(lease.blocks_.size());
   for (std::int32_t i = 0; i < count; ++i) {
     const BlockId block = pop_free();
     set_state(block, state);
     at(block).holders = 1;
     lease.blocks_.push_back(block);
   }
-  std::ranges::sort(lease.blocks_);  // longer contiguous runs for the transfer
-  return lease;
+  std::sort(lease.blocks_.begin() + old_size, lease.blocks_.end());  // longer contiguous runs for the transfer
+  return true;
 }
 
 BlockId BlockPool::pop_free() {

@@ -45,6 +45,8 @@ class BlockLease {
 
   std::span<const BlockId> blocks() const { return blocks_; }
   std::int32_t size() const { return static_cast<std::int32_t>(blocks_.size()); }
+  /// Room for `count` blocks without allocation.
+  void reserve(std::int32_t count) { blocks_.reserve(static_cast<std::size_t>(count)); }
   /// Appends the blocks of a lease of the same pool.
   void append(BlockLease&& tail);
   /// The writer is done: granted blocks become ordinary held ones.
@@ -83,7 +85,9 @@ class BlockPool {
 
   /// `count` blocks of unspecified content, in ascending order, evicting cached blocks as needed; all or nothing.
   std::optional<BlockLease> take(std::int32_t count);
-  /// The same for a remote writer: in state granted.
+  /// The same, appended to a lease of this pool (or an empty one). False: nothing changed.
+  bool extend(BlockLease& lease, std::int32_t count);
+  /// The same as take() for a remote writer: in state granted.
   std::optional<BlockLease> grant(std::int32_t count);
 
   /// Shares the published blocks that hold the longest prefix of `tokens`, whole blocks only.
@@ -115,7 +119,7 @@ class BlockPool {
   Block& at(BlockId block) { return blocks_[static_cast<std::size_t>(block)]; }
   std::int32_t& count(BlockState state);
   void set_state(BlockId block, BlockState state);
-  std::optional<BlockLease> lease(std::int32_t count, BlockState state);
+  bool add_blocks(BlockLease& lease, std::int32_t count, BlockState state);
   BlockId pop_free();
   void put_back(BlockId block);
   void lru_push(BlockId block);

@@ -44,7 +44,7 @@ void StreamEncoder::close_choice(FinishReason reason, const Usage& so_far) {
   x_json.raw("}\n\n");
 }
 
-void StreamEncoder::role_once(int index, const Usage& so_far) {
+void StreamEncoder::begin_choice(int index, const Usage& so_far) {
   const auto at = static_cast<std::size_t>(index);
   if (x_role_sent.size() <= at) x_role_sent.resize(at + 1);
   if (x_endpoint != Endpoint::chat || x_role_sent[at]) return;
@@ -56,7 +56,7 @@ void StreamEncoder::role_once(int index, const Usage& so_far) {
 
 void StreamEncoder::text(int index, std::string_view text, std::span<const LogprobEntry> logprobs,
                          const Usage& so_far) {
-  role_once(index, so_far);
+  begin_choice(index, so_far);
   const bool chat = x_endpoint == Endpoint::chat;
   open_choice(index);
   x_json.raw(chat ? R"(,"delta":{"content":)" : R"(,"text":)");
@@ -73,7 +73,7 @@ void StreamEncoder::text(int index, std::string_view text, std::span<const Logpr
 }
 
 void StreamEncoder::finish(int index, FinishReason reason, const StopReason& stop_reason, const Usage& so_far) {
-  role_once(index, so_far);
+  begin_choice(index, so_far);
   open_choice(index);
   x_json.raw(x_endpoint == Endpoint::chat ? R"(,"delta":{},"logprobs":null,"stop_reason":)"
                                           : R"(,"text":"","logprobs":null,"stop_reason":)");

@@ -23,6 +23,8 @@ class StreamEncoder {
   };
   StreamEncoder(const ResponseHead& head, Options options);
 
+  /// The role chunk of choice `index` if it was not written yet; nothing for completions.
+  void begin_choice(int index, const Usage& so_far);
   /// A piece of text of choice `index`. The first call for a choice of a chat writes the role chunk before it.
   /// `logprobs` belong to this piece and are written only if asked for.
   void text(int index, std::string_view text, std::span<const LogprobEntry> logprobs, const Usage& so_far);
@@ -41,7 +43,6 @@ class StreamEncoder {
 
  private:
   void open_choice(int index);
-  void role_once(int index, const Usage& so_far);
   void close_choice(FinishReason reason, const Usage& so_far);
 
   JsonBuffer x_json;

@@ -260,8 +260,8 @@ TEST(Problems, accept_fp8_on_every_gpu_that_has_it_and_refuse_it_on_every_other)
 TEST(Problems, are_all_reported_at_once_in_file_order) {
   EXPECT_THAT(problems_of("threads: 0\nprefil_workers: []\nworkers:\n  - hots: h\n    gpu_count: x\n"),
               ElementsAre(HasSubstr("b.yaml:1: model:"), HasSubstr("b.yaml:1: threads:"),
-                          HasSubstr("b.yaml:2: prefil_workers:"), HasSubstr("b.yaml:4: workers[0].hots:"),
-                          HasSubstr("b.yaml:4: workers[0].host:"), HasSubstr("b.yaml:5: workers[0].gpu_count:")));
+                          HasSubstr("b.yaml:2: prefil_workers:"), HasSubstr("b.yaml:4: workers[0].host:"),
+                          HasSubstr("b.yaml:4: workers[0].hots:"), HasSubstr("b.yaml:5: workers[0].gpu_count:")));
 }
 
 TEST(Problems, never_show_the_token) {

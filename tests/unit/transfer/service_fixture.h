@@ -1,10 +1,13 @@
 #pragma once
 
 #include <condition_variable>
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <stdexcept>
 #include <random>
 #include <string>
 #include <vector>
@@ -92,8 +95,8 @@ inline std::vector<BlockId> random_blocks(const KvLayout& layout, std::int32_t c
 
 /// Every byte of a slab depends on what it belongs to, so that a misplaced one is seen.
 inline std::byte pattern(std::uint64_t seed, std::int32_t layer, std::size_t index, std::size_t at) {
-  return static_cast<std::byte>((seed * 131 + static_cast<std::uint64_t>(layer) * 31 + index * 7 + at * 13 + at / 251) %
-                                251);
+  return static_cast<std::byte>((seed * 131 + static_cast<std::uint64_t>(layer) * 31 + index * 7 + at * 13 + (at >> 8)) &
+                                0x7f);
 }
 
 inline void fill(KvPoolView pool, std::span<const BlockId> blocks, std::uint64_t seed) {

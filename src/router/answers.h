@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "baton/error.h"
+#include "http/message.h"
+
+namespace baton::router {
+
+/// The client's x-request-id if it is 1 to 128 printable ASCII characters, else a new random one.
+std::string request_id_for(const http::Request& request);
+
+/// "chatcmpl-" or "cmpl-" and 24 random characters go with this: `prefix` and the characters.
+std::string random_name(std::string_view prefix);
+
+/// The JSON error a client gets: status, envelope, Retry-After where it makes sense.
+http::Response error_answer(const Error& error);
+
+}  // namespace baton::router

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "aio/asio.h"
+#include "aio/task_group.h"
+#include "router/router_metrics.h"
+#include "router/worker_link.h"
+#include "schedule/coordinator.h"
+
+namespace baton::router {
+
+/// Receives what becomes of the choices of one client request. Called from the Dispatcher on the loop's thread.
+class GenerationSink {
+ public:
+  virtual ~GenerationSink() = default;
+  virtual void on_token(std::size_t choice, const TokenOut& token) = 0;
+  virtual void on_finish(std::size_t choice, const schedule::Finish& finish) = 0;
+  virtual void on_fail(std::size_t choice, const Error& error) = 0;
+};
+
+/// Runs one shard's Coordinator: events from worker links, clients and the clock go in, its commands become frames to
+/// workers and calls of sinks. Everything on one loop's thread.
+class Dispatcher {
+ public:
+  Dispatcher(aio::asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics);
+  ~Dispatcher();
+
+  /// Dials every worker of `workers` and drops links to others.
+  void set_workers(const std::vector<WorkerConfig>& workers);
+
+  /// Starts one choice. `sink` hears of it until on_finish, on_fail or abandon(); on_fail may come before submit()
+  /// returns.
+  RequestId submit(std::shared_ptr<const GenerationSpec> spec, TimePoint deadline, GenerationSink& sink,
+                   std::size_t choice);
+  /// The choice is no longer wanted. Nothing happens if it ended already.
+  void abandon(RequestId request);
+
+  /// New submissions fail with Errc::draining from now on.
+  void start_drain();
+  /// Ends the links and waits for their coroutines. No submissions may be left.
+  aio::asio::awaitable<void> stop();
+
+  /// Why no prompt can be served now; empty when one can.
+  std::vector<std::string> not_ready() const;
+  /// Tokens a prompt and its answer may have together: the least of the workers'. 0 before any worker was seen.
+  std::int32_t max_context() const { return x_max_context; }
+  std::size_t active() const { return x_active.size(); }
+  void publish_gauges();
+
+ private:
+  struct Target {
+    GenerationSink* sink;
+    std::size_t choice;
+  };
+
+  void feed(schedule::Event event);
+  void execute(const schedule::Command& command);
+  void execute_send(const schedule::SendGenerate& command);
+  void execute_send(const schedule::SendPrefill& command);
+  void execute_send(const schedule::SendReserve& command);
+  void execute_send(const schedule::SendGrant& command);
+  void execute_send(const schedule::SendCancel& command);
+  void send_to(WorkerId worker, const wire::Envelope& envelope);
+  void arm_timer();
+  void add_worker(const WorkerConfig& worker);
+  void on_worker_event(WorkerLink& link, const schedule::Event& event);
+  void on_load(const WorkerLink& link, const wire::Load& load);
+  void recompute_max_context();
+
+  aio::asio::any_io_executor x_executor;
+  FaultConfig x_faults;
+  std::string x_auth_token;
+  std::string x_shard;
+  std::string x_router_id;
+  RouterMetrics& x_metrics;
+  schedule::Coordinator x_coordinator;
+  schedule::CoordinatorStats x_published;
+  std::unordered_map<WorkerId, std::unique_ptr<WorkerLink>> x_links;
+  std::vector<std::unique_ptr<WorkerLink>> x_retired;
+  std::unordered_map<RequestId, Target> x_active;
+  std::deque<schedule::Event> x_events;
+  aio::asio::steady_timer x_timer;
+  TimePoint x_armed_for = kNever;
+  aio::TaskGroup x_tasks;
+  std::uint64_t x_last_request = 0;
+  std::uint32_t x_last_worker = 0;
+  std::int32_t x_max_context = 0;
+  bool x_busy = false;
+  bool x_draining = false;
+};
+
+}  // namespace baton::router

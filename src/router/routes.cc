@@ -1,0 +1,136 @@
+#include "router/routes.h"
+
+#include <array>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "baton/version.h"
+#include "openai/json_buffer.h"
+#include "openai/response.h"
+#include "router/answers.h"
+
+namespace baton::router {
+
+namespace asio = aio::asio;
+
+namespace {
+
+using Respond = http::Response (*)(const RoutesContext&, std::string_view rest);
+
+/// One path. `respond` answers GET; without it the path is a generation endpoint, which takes POST.
+struct Route {
+  std::string_view path;
+  std::string_view label;  ///< in metrics
+  Respond respond = nullptr;
+  openai::Endpoint endpoint = openai::Endpoint::chat;
+  bool has_rest = false;  ///< the path is a prefix; what follows goes to `respond`
+};
+
+http::Response json(std::string body) { return {.status = 200, .body = std::move(body)}; }
+
+http::Response alive(const RoutesContext&, std::string_view) { return json(R"({"status":"ok"})"); }
+
+http::Response ready(const RoutesContext& context, std::string_view) {
+  const auto reasons = context.completions.dispatcher.not_ready();
+  if (reasons.empty()) return json(R"({"status":"ready","reasons":[]})");
+  openai::JsonBuffer body;
+  body.raw(R"({"status":"not ready","reasons":[)");
+  for (std::size_t i = 0; i < reasons.size(); ++i) {
+    if (i != 0) body.raw(",");
+    body.string(reasons[i]);
+  }
+  body.raw("]}");
+  http::Response response = json(body.take());
+  response.status = 503;
+  response.headers.push_back({"retry-after", "1"});
+  return response;
+}
+
+http::Response version(const RoutesContext&, std::string_view) {
+  openai::JsonBuffer body;
+  body.raw(R"({"version":)");
+  body.string(kVersion);
+  body.raw("}");
+  return json(body.take());
+}
+
+http::Response metrics_text(const RoutesContext& context, std::string_view) {
+  context.completions.dispatcher.publish_gauges();
+  return {.status = 200, .content_type = std::string(metrics::kContentType), .body = context.registry.expose()};
+}
+
+openai::ModelCard card(const RoutesContext& context) {
+  const ServedModel& model = context.completions.model;
+  return {model.name, model.created, context.completions.dispatcher.max_context()};
+}
+
+http::Response model_list(const RoutesContext& context, std::string_view) {
+  const openai::ModelCard only = card(context);
+  return json(openai::encode_model_list(std::span(&only, 1)));
+}
+
+http::Response one_model(const RoutesContext& context, std::string_view rest) {
+  const std::string id = http::percent_decode(rest);
+  if (id == context.completions.model.name) return json(openai::encode_model(card(context)));
+  return error_answer({Errc::model_not_found, "The model '" + id.substr(0, 256) + "' does not exist.", "model"});
+}
+
+constexpr std::array kRoutes{
+    Route{"/v1/chat/completions", "/v1/chat/completions", nullptr, openai::Endpoint::chat},
+    Route{"/v1/completions", "/v1/completions", nullptr, openai::Endpoint::completions},
+    Route{"/v1/models", "/v1/models", model_list},
+    Route{"/v1/models/", "/v1/models/{id}", one_model, openai::Endpoint::chat, true},
+    Route{"/health", "/health", alive},
+    Route{"/live", "/live", alive},
+    Route{"/ready", "/ready", ready},
+    Route{"/metrics", "/metrics", metrics_text},
+    Route{"/version", "/version", version},
+};
+
+const Route* find_route(std::string_view path) {
+  for (const Route& route : kRoutes) {
+    if (route.has_rest ? path.size() > route.path.size() && path.starts_with(route.path) : path == route.path) {
+      return &route;
+    }
+  }
+  return nullptr;
+}
+
+/// The answer of everything but a good POST to a generation endpoint.
+http::Response plain_answer(const RoutesContext& context, const Route* route, const http::Request& request) {
+  if (route == nullptr) {
+    return error_answer({Errc::not_found, "There is nothing at '" + request.path.substr(0, 256) + "'."});
+  }
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  const std::string_view allowed = route->respond != nullptr ? "GET, HEAD" : "POST";
+  if (route->respond != nullptr && get) {
+    const std::string_view path = request.path;
+    return route->respond(context, path.substr(route->path.size()));
+  }
+  http::Response response = error_answer(
+      {Errc::method_not_allowed, "The path '" + std::string(route->label) + "' takes " + std::string(allowed) + "."});
+  response.headers.push_back({"allow", std::string(allowed)});
+  return response;
+}
+
+}  // namespace
+
+asio::awaitable<void> answer(RoutesContext& context, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const Route* route = find_route(request.path);
+  std::string request_id = request_id_for(request);
+  int status = 0;
+  if (route != nullptr && route->respond == nullptr && request.method == "POST") {
+    status = co_await answer_completion(context.completions, route->endpoint, exchange, std::move(request_id));
+  } else {
+    http::Response response = plain_answer(context, route, request);
+    response.headers.push_back({"x-request-id", std::move(request_id)});
+    status = response.status;
+    (void)co_await exchange.send(std::move(response));
+  }
+  const std::string_view label = route == nullptr ? "other" : route->label;
+  context.completions.metrics.requests.with({label, std::to_string(status)}).add();
+}
+
+}  // namespace baton::router

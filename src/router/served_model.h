@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "baton/config.h"
+#include "baton/error.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace baton::router {
+
+/// What the router knows of the model it serves: its tokenizer and chat template, no weights. Immutable, shared by the
+/// shards and the tokenising threads.
+struct ServedModel {
+  std::string name;
+  std::int64_t created = 0;  ///< Unix seconds
+  text::Tokenizer tokenizer;
+  std::optional<text::ChatTemplate> chat;  ///< absent: the model has none, chats are refused
+  std::string bos_token;
+  std::string eos_token;
+};
+
+/// Loads from config.model_path (else config.model). Errors name the file: io, corrupt_file.
+Result<std::shared_ptr<const ServedModel>> load_served_model(const Config& config);
+
+}  // namespace baton::router

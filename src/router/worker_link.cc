@@ -1,0 +1,243 @@
+#include "router/worker_link.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <span>
+#include <utility>
+
+#include "aio/net.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "wire/convert.h"
+#include "wire/frame.h"
+#include "wire/wire.pb.h"
+
+namespace baton::router {
+
+namespace asio = aio::asio;
+
+namespace {
+
+constexpr std::string_view kLog = "router.worker";
+constexpr Duration kFirstPause = 100ms;
+constexpr Duration kLongestPause = 5s;
+
+std::span<const std::byte> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+schedule::WorkerInfo info_of(const wire::HelloReply& reply, const WorkerConfig& config) {
+  schedule::WorkerInfo info;
+  info.name = reply.name().empty() ? config.name : reply.name();
+  info.role = *wire::from_wire(reply.role());
+  info.incarnation = reply.incarnation();
+  info.model_hash = reply.model_hash();
+  info.host_id = reply.host_id();
+  info.block_tokens = static_cast<std::int32_t>(reply.block_tokens());
+  info.total_blocks = static_cast<std::int32_t>(reply.total_blocks());
+  info.max_batch = static_cast<std::int32_t>(reply.max_batch());
+  info.max_context = static_cast<std::int32_t>(reply.max_context());
+  return info;
+}
+
+}  // namespace
+
+WorkerLink::WorkerLink(WorkerLinkOptions options, WorkerLinkEvents events)
+    : x_options(std::move(options)), x_events(std::move(events)) {}
+
+asio::awaitable<void> WorkerLink::run() {
+  Duration wait = kFirstPause;
+  while (!x_stopped) {
+    const auto began = Clock::now();
+    const auto ended = co_await serve_once();
+    if (x_stopped) break;
+    log_warn(kLog, "worker not connected",
+             {{"worker", x_options.worker.name}, {"reason", ended ? "closed" : ended.error().message}});
+    // A connection that held for a while starts the back-off anew. The jitter keeps shards and routers apart.
+    if (Clock::now() - began > kLongestPause) wait = kFirstPause;
+    const auto jitter = mix64(static_cast<std::uint64_t>(began.time_since_epoch().count())) % 50;
+    co_await pause(wait + wait * static_cast<Duration::rep>(jitter) / 100);
+    wait = std::min(wait * 2, kLongestPause);
+  }
+}
+
+aio::asio::awaitable<void> WorkerLink::pause(Duration length) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, length);
+  x_end_pause = [&timer] { timer.cancel(); };
+  auto [error] = co_await timer.async_wait(aio::kNoThrow);
+  (void)error;
+  x_end_pause = nullptr;
+}
+
+void WorkerLink::stop() {
+  x_stopped = true;
+  if (x_connection) x_connection->close();
+  if (x_end_pause) x_end_pause();
+}
+
+void WorkerLink::send(const wire::Envelope& envelope) {
+  if (!x_connected) return;
+  note_prefill(envelope);
+  x_connection->send(wire::encode_frame(envelope));
+}
+
+void WorkerLink::note_prefill(const wire::Envelope& envelope) {
+  if (envelope.has_prefill()) x_prefills.insert(envelope.prefill().attempt());
+  if (envelope.has_cancel()) x_prefills.erase(envelope.cancel().attempt());
+}
+
+/// One connection from dialling to its end; the error says why it ended.
+aio::Task<void> WorkerLink::serve_once() {
+  const WorkerConfig& worker = x_options.worker;
+  auto socket = co_await aio::connect(worker.host, worker.port, x_options.faults.connect_timeout);
+  if (!socket) co_return std::unexpected(std::move(socket.error()));
+  if (x_stopped) co_return Result<void>{};
+  const aio::FramedConnection::Options limits{.max_frame_bytes = wire::kMaxFrameBytes};
+  x_connection = std::make_shared<aio::FramedConnection>(std::move(*socket), limits);
+  if (auto greeted = co_await greet(); !greeted) co_return greeted;
+
+  const auto connection = x_connection;
+  const auto executor = co_await asio::this_coro::executor;
+  const auto ping_timer = std::make_shared<asio::steady_timer>(executor);
+  asio::co_spawn(executor, ping(connection, ping_timer), asio::detached);
+  x_connected = true;
+  log_info(kLog, "worker connected", {{"worker", worker.name}, {"peer", connection->peer()}});
+  x_events.event(schedule::WorkerUp{x_options.id, x_info});
+  Error reason = co_await read_frames();
+  x_connected = false;
+  connection->close();
+  ping_timer->cancel();
+  x_prefills.clear();
+  x_events.event(schedule::WorkerDown{x_options.id});
+  co_return std::unexpected(std::move(reason));
+}
+
+aio::Task<void> WorkerLink::greet() {
+  const auto connection = x_connection;
+  wire::Envelope envelope;
+  envelope.mutable_hello()->set_version_min(wire::kProtocolVersionMin);
+  envelope.mutable_hello()->set_version_max(wire::kProtocolVersion);
+  envelope.mutable_hello()->set_router_id(x_options.router_id);
+  envelope.mutable_hello()->set_token(x_options.auth_token);
+  connection->send(wire::encode_frame(envelope));
+
+  asio::steady_timer timer(co_await asio::this_coro::executor, x_options.faults.ping_timeout);
+  timer.async_wait([connection](const boost::system::error_code& error) {
+    if (!error) connection->close();
+  });
+  auto payload = co_await connection->read();
+  timer.cancel();
+  if (!payload) co_return fail(Errc::io, "no answer to hello: " + payload.error().message);
+  auto answer = wire::parse_envelope(as_bytes(*payload));
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  if (answer->has_failed()) co_return std::unexpected(wire::error_from_wire(answer->failed()));
+  if (!answer->has_hello_reply()) co_return fail(Errc::protocol, "the first frame of the worker is no hello");
+  if (auto valid = wire::validate(answer->hello_reply()); !valid) co_return valid;
+  x_info = info_of(answer->hello_reply(), x_options.worker);
+  x_last_heard = Clock::now();
+  co_return Result<void>{};
+}
+
+/// Returns why the connection ended.
+asio::awaitable<Error> WorkerLink::read_frames() {
+  const auto connection = x_connection;
+  while (true) {
+    auto payload = co_await connection->read();
+    if (!payload) co_return payload.error();
+    x_last_heard = Clock::now();
+    auto envelope = wire::parse_envelope(as_bytes(*payload));
+    if (!envelope) co_return envelope.error();
+    if (auto handled = on_frame(*envelope); !handled) co_return handled.error();
+  }
+}
+
+/// A peer that stops answering (SIGSTOP, a dead network) sends no FIN: silence for ping_timeout cuts the connection.
+/// Once the connection is closed and the timer cancelled it no longer touches the link, which may then be gone.
+asio::awaitable<void> WorkerLink::ping(std::shared_ptr<aio::FramedConnection> connection,
+                                       std::shared_ptr<asio::steady_timer> timer) {
+  for (std::uint64_t nonce = 1; connection->is_open(); ++nonce) {
+    wire::Envelope envelope;
+    envelope.mutable_ping()->set_nonce(nonce);
+    connection->send(wire::encode_frame(envelope));
+    const auto wake = Clock::now() + x_options.faults.ping_interval;
+    timer->expires_at(wake);
+    auto [error] = co_await timer->async_wait(aio::kNoThrow);
+    if (error || !connection->is_open()) co_return;
+    const auto now = Clock::now();
+    const bool slept_over = now - wake > x_options.faults.ping_interval;  // this process stood still, not the worker
+    if (!slept_over && now - x_last_heard > x_options.faults.ping_timeout) {
+      log_warn(kLog, "worker does not answer", {{"worker", x_options.worker.name}});
+      connection->close();
+    }
+  }
+}
+
+Result<void> WorkerLink::on_frame(const wire::Envelope& envelope) {
+  const WorkerId id = x_options.id;
+  switch (envelope.body_case()) {
+    case wire::Envelope::kStep: return on_step(envelope.step());
+    case wire::Envelope::kTicket: {
+      if (auto valid = wire::validate(envelope.ticket()); !valid) return valid;
+      x_events.event(schedule::TicketIn{id, AttemptId{envelope.ticket().attempt()}, envelope.ticket().ticket()});
+      return {};
+    }
+    case wire::Envelope::kPrefilled: {
+      if (auto valid = wire::validate(envelope.prefilled()); !valid) return valid;
+      const auto& done = envelope.prefilled();
+      const auto cached = static_cast<std::int32_t>(done.cached_tokens());
+      x_events.event(schedule::PrefilledIn{id, AttemptId{done.attempt()}, cached});
+      return {};
+    }
+    case wire::Envelope::kHanded: {
+      const auto& handed = envelope.handed();
+      if (x_prefills.erase(handed.attempt()) != 0) x_events.handed(handed.bytes(), handed.transport());
+      const std::chrono::microseconds elapsed(static_cast<std::int64_t>(handed.micros() & INT64_MAX));
+      x_events.event(schedule::HandedIn{id, AttemptId{handed.attempt()}, handed.bytes(), elapsed});
+      return {};
+    }
+    case wire::Envelope::kFailed: {
+      const AttemptId attempt{envelope.failed().attempt()};
+      x_prefills.erase(attempt.value);
+      x_events.event(schedule::FailedIn{id, attempt, wire::error_from_wire(envelope.failed())});
+      return {};
+    }
+    case wire::Envelope::kLoad: return on_load(envelope.load());
+    case wire::Envelope::kLeaving:
+      log_info(kLog, "worker is leaving",
+               {{"worker", x_options.worker.name}, {"reason", envelope.leaving().reason()}});
+      x_events.event(schedule::WorkerDraining{id});
+      return {};
+    case wire::Envelope::kPing: {
+      wire::Envelope pong;
+      pong.mutable_pong()->set_nonce(envelope.ping().nonce());
+      send(pong);
+      return {};
+    }
+    case wire::Envelope::kPong: return {};
+    default: return fail(Errc::protocol, "a frame that only routers send");
+  }
+}
+
+Result<void> WorkerLink::on_step(const wire::Step& step) {
+  auto tokens = wire::from_wire(step);
+  if (!tokens) return std::unexpected(std::move(tokens.error()));
+  x_events.event(schedule::TokensIn{x_options.id, *tokens});
+  return {};
+}
+
+Result<void> WorkerLink::on_load(const wire::Load& load) {
+  if (auto valid = wire::validate(load); !valid) return valid;
+  x_events.load(load);
+  schedule::WorkerLoad report;
+  report.free_blocks = static_cast<std::int32_t>(load.free_blocks());
+  report.running = static_cast<std::int32_t>(load.running());
+  report.waiting = static_cast<std::int32_t>(load.waiting());
+  report.waiting_prefill_tokens = load.waiting_prefill_tokens();
+  x_events.event(schedule::LoadReport{x_options.id, report});
+  return {};
+}
+
+}  // namespace baton::router
