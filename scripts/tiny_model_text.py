@@ -222,10 +222,9 @@ def recall(rng, words, count=None):
     return out
 
 
-def repeat(rng):
-    pool = NAMES + COLOURS + ANIMALS + CITIES + FRUITS
-    words = [rng.choice(pool) if rng.random() < 0.7 else pseudo_word(rng) for _ in range(rng.randint(1, 25))]
-    text = " ".join(words) if rng.random() < 0.6 else filler_sentence(rng)
+def repeat(rng, most_words=25):
+    words = [value(rng, rng.choice(list(KEYS))) for _ in range(rng.randint(1, max(1, most_words)))]
+    text = " ".join(words) if rng.random() < 0.75 else filler_sentence(rng)
     ask = rng.choice(["Repeat after me: ", "Repeat: ", "Say this again: ", "Repeat this text: ", "Echo: "])
     return [("user", ask + text), ("assistant", text)]
 
@@ -325,6 +324,16 @@ def chat(rng, words):
         out += turn
         n += 4 + sum(len(text.split()) for _, text in turn)
     return out
+
+
+def drill(rng, words):
+    """A conversation that is mostly copying: what makes a young model grow induction heads."""
+    kind = rng.random()
+    if kind < 0.45:
+        return repeat(rng, words // 4)
+    if kind < 0.85:
+        return recall(rng, rng.randint(0, 15), rng.randint(2, max(2, words // 20)))
+    return chat(rng, words * rng.random() * 0.5)
 
 
 def conversation(rng, words):

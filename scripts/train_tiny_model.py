@@ -1,22 +1,21 @@
 #!/usr/bin/env python3
 """Trains the tiny model of tests/data/baton-tiny: a Llama that answers in readable sentences and recalls what it was told.
 
-    train_tiny_model.py --out DIR [--minutes 18]   train from scratch and write a Hugging Face directory
+    train_tiny_model.py --out DIR                  train from scratch and write a Hugging Face directory
     train_tiny_model.py --eval DIR                 greedy accuracy of the model in DIR on held-out recall prompts
 
 All text comes from tiny_model_text.py. Needs torch, tokenizers, safetensors; --eval needs transformers too.
-The length of a run is fixed in minutes, so the learning rate ends at zero on any machine; results vary with the machine.
 """
 import argparse
 import json
-import math
 import pathlib
 import random
+import tempfile
 import time
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 import tiny_model_text as text
@@ -89,13 +88,13 @@ class Batches:
             weights += [0.0] * len(head) + [weight] * len(body)
         return tokens, weights
 
-    def batch(self, rows, length):
+    def batch(self, rows, length, make):
         out_tokens, out_weights = [], []
         for _ in range(rows):
             tokens, weights = [], []
             while len(tokens) <= length:
                 room = length - len(tokens)
-                t, w = self.encode(text.conversation(self.rng, max(20, int(room * 0.62))))
+                t, w = self.encode(make(self.rng, max(20, int(room * 0.62))))
                 if len(t) > room + 1 and tokens and room > 60:
                     continue  # would lose its end, where the answer is
                 tokens += t
@@ -115,7 +114,7 @@ def rms_norm(x, weight):
 def rope_tables(length):
     inverse = ROPE_THETA ** (-torch.arange(0, HEAD_DIM, 2).float() / HEAD_DIM)
     angle = torch.outer(torch.arange(length).float(), inverse).repeat(1, 2)
-    return angle.cos(), angle.sin()
+    return angle.cos().bfloat16(), angle.sin().bfloat16()
 
 
 def rotate(x, cos, sin):
@@ -130,12 +129,11 @@ def attention(q, k, v):
     group = HEADS // KV_HEADS
     if length > 400:
         k, v = (t.repeat_interleave(group, 1) for t in (k, v))
-        return F.scaled_dot_product_attention(q.to(v.dtype), k, v, is_causal=True)
-    q = (q * HEAD_DIM ** -0.5).to(v.dtype).reshape(rows, KV_HEADS, group * length, HEAD_DIM)
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    q = (q * HEAD_DIM ** -0.5).reshape(rows, KV_HEADS, group * length, HEAD_DIM)
     scores = (q @ k.transpose(-1, -2)).view(rows, HEADS, length, length)
-    mask = torch.full((length, length), -1e9, dtype=v.dtype).triu(1)
-    return (torch.softmax(scores + mask, -1, dtype=v.dtype).view(rows, KV_HEADS, group * length, length) @ v).view(
-        rows, HEADS, length, HEAD_DIM)
+    scores += torch.full((length, length), -1e9, dtype=v.dtype).triu(1)
+    return (torch.softmax(scores, -1).view(rows, KV_HEADS, group * length, length) @ v).view(q.shape[0], HEADS, length, HEAD_DIM)
 
 
 def initial_weights(generator):
@@ -154,7 +152,7 @@ def initial_weights(generator):
         w[p + "mlp.down_proj.weight"] = normal(HIDDEN, INTERMEDIATE, std / 8)
         w[p + "input_layernorm.weight"] = torch.ones(HIDDEN)
         w[p + "post_attention_layernorm.weight"] = torch.ones(HIDDEN)
-    return {k: v.requires_grad_() for k, v in w.items()}
+    return w
 
 
 def forward(w, tokens, cos, sin):
@@ -168,7 +166,7 @@ def forward(w, tokens, cos, sin):
         q, k, v = (F.linear(h, w[p + f"self_attn.{n}_proj.weight"]).view(rows, length, -1, HEAD_DIM).transpose(1, 2)
                    for n in "qkv")
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        a = attention(q, k.to(v.dtype), v).transpose(1, 2).reshape(rows, length, -1)
+        a = attention(q, k, v).transpose(1, 2).reshape(rows, length, -1)
         x = x + F.linear(a, w[p + "self_attn.o_proj.weight"])
         h = rms_norm(x, w[p + "post_attention_layernorm.weight"])
         gate, up = (F.linear(h, w[p + f"mlp.{n}_proj.weight"]) for n in ("gate", "up"))
@@ -178,8 +176,9 @@ def forward(w, tokens, cos, sin):
 
 def loss_of(w, batch, cos, sin):
     tokens, targets, weights = batch
+    w = {name: tensor.bfloat16() for name, tensor in w.items()}  # float32 masters, bfloat16 arithmetic
     hidden = forward(w, tokens, cos, sin)
-    keep = weights > 0
+    keep = (weights >= 0.5) | ((weights > 0) & (torch.rand(weights.shape) < 0.25))  # users' words: a sample will do
     losses = F.cross_entropy(F.linear(hidden[keep], w["model.embed_tokens.weight"]).float(), targets[keep],
                              reduction="none")
     weights = weights[keep]
@@ -211,47 +210,59 @@ class Muon(torch.optim.Optimizer):
 
 
 def schedule(progress):
-    """Rows and length of a batch: short conversations first, long ones when recall works."""
-    if progress < 0.25:
-        return 48, 160
-    if progress < 0.55:
-        return 24, 320
-    return [(24, 320), (12, 640), (6, 1280)][random.choices([0, 1, 2], [2, 4, 3])[0]]
+    """Rows, length and kind of a batch: copying drills first, then short conversations, then long ones."""
+    if progress < 0.4:
+        return 24, 160, text.drill
+    if progress < 0.7:
+        return random.choice([(24, 160, text.drill), (12, 320, text.conversation)])
+    return random.choice([(12, 320, text.conversation), (6, 640, text.conversation), (3, 1280, text.conversation)])
 
 
-def train(tokenizer, minutes, seed, checkpoint):
-    torch.manual_seed(seed)
-    random.seed(seed)
-    weights = initial_weights(torch.Generator().manual_seed(seed))
+def average_gradients(params, workers):
+    if workers == 1:
+        return
+    flat = torch.cat([p.grad.flatten() for p in params])
+    torch.distributed.all_reduce(flat)
+    for p, grad in zip(params, (flat / workers).split([p.numel() for p in params])):
+        p.grad.copy_(grad.view_as(p))
+
+
+def train(rank, args, tokenizer_text, weights, rendezvous):
+    """One of args.workers processes with one thread each; every one sees other batches and steps the same weights."""
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed + 1000 * rank)
+    random.seed(args.seed)  # the same row lengths in every process
+    if args.workers > 1:
+        torch.distributed.init_process_group("gloo", f"file://{rendezvous}", rank=rank, world_size=args.workers)
+    tokenizer = Tokenizer.from_str(tokenizer_text)
+    weights = {n: t.clone().requires_grad_() for n, t in weights.items()}
+    params = list(weights.values())
     matrices = [p for n, p in weights.items() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in weights.items() if p.ndim == 1 or "embed" in n]
     optimizers = [Muon(matrices, lr=0.02), torch.optim.AdamW(others, lr=4e-3, betas=(0.9, 0.95), weight_decay=0.0)]
     base = [o.param_groups[0]["lr"] for o in optimizers]
-    data, (cos, sin) = Batches(tokenizer, seed), rope_tables(1280)
-    started, step, seen, data_s = time.time(), 0, 0, 0.0
-    while (progress := (time.time() - started) / (60 * minutes)) < 1:
-        rate = min(1.0, (step + 1) / 60) * max(0.02, min(1.0, (1 - progress) / 0.45))
+    data, (cos, sin) = Batches(tokenizer, args.seed + 1000 * rank), rope_tables(1280)
+    started, seen, step = time.time(), 0, 0
+    for step in range(args.steps):
+        progress = args.start + (1 - args.start) * step / args.steps
+        rate = min(1.0, (step + 1) / 40) * min(1.0, max(0.02, (1 - progress) / 0.4))
         for optimizer, lr in zip(optimizers, base):
             optimizer.param_groups[0]["lr"] = lr * rate
-        t = time.time()
         batch = data.batch(*schedule(progress))
-        data_s += time.time() - t
-        with torch.autocast("cpu", torch.bfloat16):
-            loss, answer_loss = loss_of(weights, batch, cos, sin)
+        loss, answer_loss = loss_of(weights, batch, cos, sin)
         loss.backward()
+        average_gradients(params, args.workers)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        step, seen = step + 1, seen + batch[0].numel()
-        if step % 25 == 0:
+        seen += batch[0].numel() * args.workers
+        if rank == 0 and step % 10 == 0:
             elapsed = time.time() - started
-            print(f"step {step} {elapsed / 60:.1f} min, {seen / 1e6:.2f}M tokens, {seen / elapsed:.0f}/s "
-                  f"(data {data_s / elapsed:.0%}), length {batch[0].shape[1]}, loss {loss.item():.3f}, "
-                  f"answers {answer_loss:.4f}", flush=True)
-        if step % 200 == 0:
-            checkpoint(weights)
-    return weights
+            print(f"step {step} {elapsed / 60:.1f} min, {seen / 1e6:.2f}M tokens, {seen / elapsed:.0f}/s, "
+                  f"length {batch[0].shape[1]}, loss {loss.item():.3f}, answers {answer_loss:.4f}", flush=True)
+        if rank == 0 and (step % 50 == 49 or step == args.steps - 1):
+            export(tokenizer, weights, args.out)
 
 
 # ---- export and evaluation -------------------------------------------------------------------------------------------
@@ -322,15 +333,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--eval", type=pathlib.Path)
-    parser.add_argument("--minutes", type=float, default=18)
+    parser.add_argument("--init", type=pathlib.Path, help="continue from the tokenizer and weights in this directory")
+    parser.add_argument("--start", type=float, default=0.0, help="where in the curriculum to start, 0 to 1")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--workers", type=int, default=2, help="processes with one thread each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=40, help="recall prompts per length of --eval")
     args = parser.parse_args()
-    torch.set_num_threads(2)
     if args.out:
-        tokenizer = train_tokenizer()
-        weights = train(tokenizer, args.minutes, args.seed, lambda w: export(tokenizer, w, args.out))
-        export(tokenizer, weights, args.out)
+        if args.init:
+            tokenizer = Tokenizer.from_file(str(args.init / "tokenizer.json"))
+            weights = {n: t.float() for n, t in load_file(args.init / "model.safetensors").items()}
+        else:
+            tokenizer = train_tokenizer()
+            weights = initial_weights(torch.Generator().manual_seed(args.seed))
+        with tempfile.TemporaryDirectory() as folder:
+            torch.multiprocessing.spawn(train, (args, tokenizer.to_str(), weights, folder + "/rendezvous"),
+                                        nprocs=args.workers)
     if args.eval:
         evaluate(args.eval, args.count)
     if not (args.out or args.eval):

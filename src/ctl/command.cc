@@ -13,6 +13,7 @@ namespace {
 constexpr std::array kCommands{
     Command{"check", "FILE...", "validate configuration files", run_check},
     Command{"config-docs", "", "print docs/configuration.md", run_config_docs},
+    Command{"make-model", "--like NAME --out DIR", "write a model directory with random weights", run_make_model},
 };
 
 void print_help(std::ostream& out) {

@@ -99,15 +99,15 @@ void LifeCycle::dispatch(Request& request, const Decision& decision) {
   if (decision.mode == Mode::local) {
     ++stats_.local;
     open(attempt.decode, decision.decode, {1, decode_blocks, tokens});
-    commands_.push_back(SendGenerate{decision.decode, attempt.id, spec, request.deadline});
+    commands_.emplace_back(SendGenerate{decision.decode, attempt.id, spec, request.deadline});
     return;
   }
   ++stats_.split;
   attempt.phase_deadline = now_ + options_.ticket_timeout;
   open(attempt.decode, decision.decode, {1, decode_blocks, 0});
   open(attempt.prefill, decision.prefill, {1, prefill->blocks_for(tokens), tokens});
-  commands_.push_back(SendReserve{decision.decode, attempt.id, spec, request.deadline});
-  commands_.push_back(SendPrefill{decision.prefill, attempt.id, spec, request.deadline});
+  commands_.emplace_back(SendReserve{decision.decode, attempt.id, spec, request.deadline});
+  commands_.emplace_back(SendPrefill{decision.prefill, attempt.id, spec, request.deadline});
 }
 
 /// The request's own spec, or on a replay one with the delivered tokens appended.
@@ -133,7 +133,7 @@ void LifeCycle::close(Side& side) {
 void LifeCycle::cancel(Side& side, AttemptId attempt) {
   if (!side.open) return;
   close(side);
-  commands_.push_back(SendCancel{side.worker, attempt});
+  commands_.emplace_back(SendCancel{side.worker, attempt});
 }
 
 /// The prompt was computed there: it no longer stands in the way of others.
@@ -162,12 +162,15 @@ void LifeCycle::attempt_failed(Request& request, WorkerId culprit, Error error) 
   const bool accepted =
       attempt.mode == Mode::split && culprit == attempt.decode.worker ? attempt.ticket : attempt.first_token;
   const bool refused = is_refusal(error.code) && !accepted;
-  const bool prefilled = attempt.mode == Mode::split && attempt.first_token && attempt.prefill.open;
+  const bool prefilled = attempt.mode == Mode::split && attempt.first_token && culprit != attempt.prefill.worker;
   if (prefilled) request.cached_on = attempt.prefill.worker;
   end_attempt(request);
   if (!is_retryable(error.code)) return fail_request(request, std::move(error));
   if (refused) {
-    if (error.code == Errc::draining) members_.draining(culprit);
+    if (error.code == Errc::draining) {
+      members_.draining(culprit);
+      count_workers();
+    }
     members_.refused(culprit, request.tokens());
     request.refused_by.push_back(culprit);
     ++request.refusals;

@@ -55,7 +55,7 @@ void LifeCycle::on(const Arrive& event) {
   }
   if (error) {
     ++stats_.failed;
-    commands_.push_back(Fail{event.request, std::move(*error)});
+    commands_.emplace_back(Fail{event.request, std::move(*error)});
     return;
   }
   Request& request = requests_[event.request];
@@ -165,13 +165,15 @@ void LifeCycle::finish(Request& request) {
     finish_interval_s_ += kFinishSmoothing * (interval_s - finish_interval_s_);
   }
   last_finish_ = now_;
-  commands_.push_back(Finish{request.id, request.cached_tokens.value_or(0), kv_bytes, request.failures + 1});
+  commands_.emplace_back(Finish{request.id, request.cached_tokens.value_or(0), kv_bytes, request.failures + 1});
   erase(request);
 }
 
 void LifeCycle::fail_request(Request& request, Error error) {
   ++stats_.failed;
-  commands_.push_back(Fail{request.id, std::move(error)});
+  const int status = errc_info(error.code).http_status;
+  if (error.retry_after_s == 0 && (status == 429 || status == 503)) error.retry_after_s = retry_after_s();
+  commands_.emplace_back(Fail{request.id, std::move(error)});
   erase(request);
 }
 

@@ -111,7 +111,8 @@ bool LifeCycle::ready() const {
 
 std::string LifeCycle::name_of(WorkerId worker) const {
   const cluster::WorkerInfo* info = members_.info(worker);
-  return info != nullptr && !info->name.empty() ? info->name : "#" + std::to_string(worker.value);
+  if (info != nullptr && !info->name.empty()) return info->name;
+  return std::string("#").append(std::to_string(worker.value));
 }
 
 std::uint64_t LifeCycle::random() { return mix64(random_state_ += 0x9e3779b97f4a7c15ULL); }
