@@ -39,12 +39,14 @@ void BlockLease::committed() {
 }
 
 void BlockLease::drain() {
-  const auto granted =
-      std::ranges::stable_partition(blocks_, [&](BlockId block) { return pool_->state(block) != BlockState::granted; });
-  for (const BlockId block : granted) pool_->set_state(block, BlockState::draining);
-  const auto others = std::ranges::subrange(blocks_.begin(), granted.begin());
-  for (const BlockId block : std::views::reverse(others)) pool_->put_back(block);
-  blocks_.erase(blocks_.begin(), granted.begin());
+  for (const BlockId block : std::views::reverse(blocks_)) {
+    if (pool_->state(block) == BlockState::granted) {
+      pool_->set_state(block, BlockState::draining);
+    } else {
+      pool_->put_back(block);
+    }
+  }
+  std::erase_if(blocks_, [&](BlockId block) { return pool_->state(block) != BlockState::draining; });
 }
 
 void BlockLease::release() {

@@ -1,4 +1,4 @@
-#include "router_fixture.h"
+#include "unit/router/router_fixture.h"
 
 #include <unistd.h>
 

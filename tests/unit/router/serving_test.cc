@@ -1,4 +1,4 @@
-#include "router_fixture.h"
+#include "unit/router/router_fixture.h"
 
 namespace baton::router {
 namespace {
@@ -60,7 +60,7 @@ TEST_F(RouterTest, splits_prefill_and_decode_between_workers) {
   EXPECT_EQ(complete(completion("a prompt of some length to be worth a transfer")), kText);
   EXPECT_EQ(prefill.tokens_sent(), 1);
   EXPECT_GT(decode.tokens_sent(), 1);
-  EXPECT_EQ(metric("baton_kv_transfers_total", "transport=\"shm\""), 1);
+  EXPECT_TRUE(wait_metric("baton_kv_transfers_total", 1, "transport=\"shm\""));
   EXPECT_EQ(metric("baton_kv_transfer_bytes_total", "transport=\"shm\""), 4096);
 }
 
