@@ -7,39 +7,39 @@
 namespace baton::kernels {
 namespace {
 
-template <class T, bool rounded>
-inline void store_whole(const GemmTask& task, std::int64_t row, std::int64_t column, const float* sums) {
-  T* const to = static_cast<T*>(task.y) + row * task.y_stride + column;
-  for (int i = 0; i < kPanelColumns; i += kWidth) {
-    Vec v = load(sums + i);
-    if (task.bias != nullptr) v += load(task.bias + column + i);
-    store(to + i, rounded ? round_to<Bf16>(v) : v);
-  }
-}
+/// silu(gate) · up of a panel whose first half are gates and second half the ups that belong to them.
+inline Vec gated(Vec gate, Vec up) { return gate / (1.0F + exp(-gate)) * up; }
 
-template <class T, bool rounded>
-inline void store_part_of_panel(const GemmTask& task, std::int64_t row, std::int64_t column, const float* sums) {
-  T* const to = static_cast<T*>(task.y) + row * task.y_stride + column;
-  for_each_vec(task.n - column, [&](std::int64_t i, auto load_at, auto store_at) {
-    Vec v = load_at(sums + i);
-    if (task.bias != nullptr) v += load_at(task.bias + column + i);
-    store_at(to + i, rounded ? round_to<Bf16>(v) : v);
+/// Adds the bias, in place.
+inline void add_bias(const GemmTask& task, std::int64_t column, std::int64_t columns, float* sums) {
+  if (task.bias == nullptr) return;
+  for_each_vec(columns, [&](std::int64_t i, auto load_at, auto store_at) {
+    store_at(sums + i, load_at(sums + i) + load_at(task.bias + column + i));
   });
 }
 
-template <class T, bool rounded = false>
-inline void store_columns_as(const GemmTask& task, std::int64_t row, std::int64_t column, const float* sums) {
-  if (column + kPanelColumns <= task.n) return store_whole<T, rounded>(task, row, column, sums);
-  store_part_of_panel<T, rounded>(task, row, column, sums);
+template <class T>
+inline void store_gated(const GemmTask& task, std::int64_t row, std::int64_t column, const float* sums) {
+  constexpr std::int64_t kHalf = kPanelColumns / 2;
+  T* const to = static_cast<T*>(task.y) + row * task.y_stride + column / 2;
+  for (std::int64_t i = 0; i < kHalf; i += kWidth) store(to + i, gated(load(sums + i), load(sums + kHalf + i)));
 }
 
-/// Stores sums[kPanelColumns] as columns [column, min(column + kPanelColumns, n)) of row `row`, bias added.
-inline void store_columns(const GemmTask& task, std::int64_t row, std::int64_t column, const float* sums) {
-  switch (task.store) {
-    case Store::f32: return store_columns_as<float>(task, row, column, sums);
-    case Store::bf16: return store_columns_as<Bf16>(task, row, column, sums);
-    case Store::f32_rounded: return store_columns_as<float, true>(task, row, column, sums);
+/// Finishes columns [column, column + kPanelColumns) of row `row` from sums[kPanelColumns], which it may change.
+inline void store_columns(const GemmTask& task, std::int64_t row, std::int64_t column, float* sums) {
+  const std::int64_t columns = task.n - column < kPanelColumns ? task.n - column : kPanelColumns;
+  add_bias(task, column, columns, sums);
+  if (task.store == Store::gated_bf16) return store_gated<Bf16>(task, row, column, sums);
+  if (task.store == Store::gated_f32) return store_gated<float>(task, row, column, sums);
+  float* const to = static_cast<float*>(task.y) + row * task.y_stride + column;
+  const bool adds = task.store == Store::add;
+  if (columns == kPanelColumns) {
+    for (std::int64_t i = 0; i < kPanelColumns; i += kWidth) store(to + i, adds ? load(to + i) + load(sums + i) : load(sums + i));
+    return;
   }
+  for_each_vec(columns, [&](std::int64_t i, auto load_at, auto store_at) {
+    store_at(to + i, adds ? load_at(to + i) + load_at(sums + i) : load_at(sums + i));
+  });
 }
 
 }  // namespace

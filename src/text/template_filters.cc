@@ -204,7 +204,7 @@ Value tojson(Runtime& rt, const Value& v, const CallArgs& args) {
   const Value* indent_arg = args.get(1, "indent");
   if (indent_arg != nullptr && !indent_arg->is(Kind::null)) {
     format.pretty = true;
-    format.item_separator = ",";
+    format.item_separator = std::string(1, ',');
     const std::int64_t width = indent_arg->is(Kind::string) ? 0 : integer_arg(rt, indent_arg, 0);
     format.indent = indent_arg->is(Kind::string) ? indent_arg->string()
                                                  : std::string(static_cast<std::size_t>(std::clamp<std::int64_t>(width, 0, 64)), ' ');

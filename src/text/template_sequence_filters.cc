@@ -127,13 +127,28 @@ Value select_attribute(Runtime& rt, const Value& v, const CallArgs& args) {
   return list_of(std::move(out));
 }
 
-// std::stable_sort would misbehave with comparisons that fail half-way, so they become ties.
-void sort_by_key(Runtime& rt, std::vector<std::pair<Value, Value>>& items, bool descending) {
-  if (!rt.charge(items.size() * 8)) return;
-  std::ranges::stable_sort(items, [&](const auto& a, const auto& b) {
-    if (!rt.ok()) return false;
+using Keyed = std::pair<Value, Value>;
+
+// A merge sort of our own: comparisons may fail half-way or have no consistent order (NaN), which must stay harmless.
+void sort_by_key(Runtime& rt, std::vector<Keyed>& items, bool descending) {
+  const auto before = [&](const Keyed& a, const Keyed& b) {
+    if (!rt.charge(1)) return false;
     return descending ? order(rt, b.first, a.first) < 0 : order(rt, a.first, b.first) < 0;
-  });
+  };
+  std::vector<Keyed> merged(items.size());
+  for (std::size_t run = 1; run < items.size() && rt.ok(); run *= 2) {
+    for (std::size_t begin = 0; begin < items.size(); begin += 2 * run) {
+      const std::size_t middle = std::min(begin + run, items.size());
+      const std::size_t end = std::min(begin + 2 * run, items.size());
+      std::size_t left = begin;
+      std::size_t right = middle;
+      for (std::size_t out = begin; out < end; ++out) {
+        const bool take_right = left == middle || (right < end && before(items[right], items[left]));
+        merged[out] = std::move(items[take_right ? right++ : left++]);
+      }
+    }
+    items.swap(merged);
+  }
 }
 
 Value sort(Runtime& rt, const Value& v, const CallArgs& args) {

@@ -32,9 +32,9 @@ def main():
         tok = Tokenizer.from_file(file)
         best = float("inf")
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.process_time()  # CPU time, as the other side reports: fair on a busy machine
             ids = tok.encode(text, add_special_tokens=False).ids
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         print(f"{Path(file).name}: {len(ids)} tokens, {best * 1000:.1f} ms, {size / best / 1e6:.2f} MB/s")
 
 
