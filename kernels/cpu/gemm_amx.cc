@@ -9,8 +9,11 @@ namespace baton::kernels {
 namespace {
 
 constexpr std::int64_t kTileRows = 16;
-/// k of one pass: a panel's share of it (32 KiB) stays in the L1 cache while all rows go by. Sums rest in scratch as
-/// float32 between passes, which loses nothing, so the pass length does not show in results.
+constexpr std::int64_t kCacheLine = 64;
+/// A k up to the first goes in one pass, a longer one in passes of the second (a panel's share, 32 KiB, then stays in
+/// the L1 cache while all rows go by). Sums rest in scratch as float32 between passes, which loses nothing, so the
+/// choice does not show in results.
+constexpr std::int64_t kOnePassBlocks = 32;
 constexpr std::int64_t kPassBlocks = 16;
 
 /// Sums of one block, row tiles × 2 column tiles, in scratch: [2 or 1][2][16][16] floats.
@@ -20,6 +23,8 @@ struct Block {
   const std::byte* w;      ///< panel at the pass's first k block
   std::int64_t k_blocks;
   float* sums;
+  const std::byte* ahead;       ///< this block's share of the next panel's weights, to be fetched meanwhile
+  std::int64_t ahead_lines;     ///< cache lines of it for each k block
 };
 
 inline void load_sums(const float* sums, bool first, bool two) {
@@ -42,7 +47,10 @@ inline void multiply_two(const Block& b, bool first) {
   load_sums(b.sums, first, true);
   const std::byte* x = b.x;
   const std::byte* w = b.w;
+  const std::byte* ahead = b.ahead;
+#pragma GCC unroll 1
   for (std::int64_t i = 0; i < b.k_blocks; ++i, x += kTileBytes, w += 2 * kTileBytes) {
+    for (std::int64_t line = 0; line < b.ahead_lines; ++line, ahead += kCacheLine) _mm_prefetch(ahead, _MM_HINT_T1);
     _tile_loadd(4, x, kTileStride);
     _tile_loadd(6, w, kTileStride);
     _tile_loadd(7, w + kTileBytes, kTileStride);
@@ -110,15 +118,22 @@ void gemm_bf16_amx(const GemmTask& task) {
   const std::int64_t k_blocks = task.k / kPanelK;
   const std::int64_t tile_row_bytes = k_blocks * kTileBytes;
   const auto* const x = static_cast<const std::byte*>(task.x);
-  for (std::int64_t k = 0; k < k_blocks; k += kPassBlocks) {
+  const std::int64_t row_blocks = (task.row_end - task.row_begin + kGemmRowUnit - 1) / kGemmRowUnit;
+  const std::int64_t ahead_lines = (2 * kTileBytes / kCacheLine + row_blocks - 1) / row_blocks;
+  // Sums that need one pass only share one block of scratch.
+  const bool one_pass = k_blocks <= kOnePassBlocks;
+  const std::int64_t scratch_step = one_pass ? 0 : kGemmScratchPerBlock;
+  const std::int64_t most = one_pass ? kOnePassBlocks : kPassBlocks;
+  for (std::int64_t k = 0; k < k_blocks; k += most) {
+    const std::int64_t pass = std::min(most, k_blocks - k);
     const bool first = k == 0;
-    const bool last = k + kPassBlocks >= k_blocks;
+    const bool last = k + most >= k_blocks;
     float* sums = task.scratch;
     for (std::int64_t panel = task.panel_begin; panel < task.panel_end; ++panel) {
       const std::byte* const w = task.panels + static_cast<std::size_t>(panel) * task.panel_bytes + k * 2 * kTileBytes;
-      for (std::int64_t row = task.row_begin; row < task.row_end; row += kGemmRowUnit, sums += kGemmScratchPerBlock) {
-        const Block block{x + row / kTileRows * tile_row_bytes + k * kTileBytes, tile_row_bytes, w,
-                          std::min(kPassBlocks, k_blocks - k), sums};
+      const std::byte* ahead = w + task.panel_bytes;
+      for (std::int64_t row = task.row_begin; row < task.row_end; row += kGemmRowUnit) {
+        const Block block{x + row / kTileRows * tile_row_bytes + k * kTileBytes, tile_row_bytes, w, pass, sums, ahead, ahead_lines};
         const std::int64_t rows = std::min(kGemmRowUnit, task.row_end - row);
         if (rows > kTileRows) {
           multiply_two(block, first);
@@ -126,6 +141,8 @@ void gemm_bf16_amx(const GemmTask& task) {
           multiply_one(block, first);
         }
         if (last) finish(task, row, rows, panel, sums);
+        sums += scratch_step;
+        ahead += pass * ahead_lines * kCacheLine;
       }
     }
   }

@@ -14,9 +14,9 @@ constexpr int kVecs = static_cast<int>(kPanelColumns) / kWidth;
 /// Rows computed together: as many accumulators as the registers hold.
 constexpr int kRows = kWidth == 16 ? 12 : (kWidth == 8 ? 3 : 1);
 
-/// sums[rows][kPanelColumns] of float32 rows x (stride k) and one [k][32] panel.
+/// sums[rows][kPanelColumns] of float32 rows x (stride elements apart) and one [k][32] panel.
 template <int rows>
-void multiply_f32(const float* x, std::int64_t k, const float* panel, float* sums) {
+void multiply_f32(const float* x, std::int64_t stride, std::int64_t k, const float* panel, float* sums) {
   Vec acc[rows][kVecs] = {};
   for (std::int64_t i = 0; i < k; ++i) {
     Vec w[kVecs];
@@ -24,7 +24,7 @@ void multiply_f32(const float* x, std::int64_t k, const float* panel, float* sum
     for (int v = 0; v < kVecs; ++v) w[v] = load(panel + i * kPanelColumns + v * kWidth);
 #pragma GCC unroll 12
     for (int r = 0; r < rows; ++r) {
-      const Vec value = splat(x[r * k + i]);
+      const Vec value = splat(x[r * stride + i]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVecs; ++v) acc[r][v] += value * w[v];
     }
@@ -34,9 +34,9 @@ void multiply_f32(const float* x, std::int64_t k, const float* panel, float* sum
   }
 }
 
-/// sums[rows][kPanelColumns] of bf16 rows widened to float32 (stride k) and one bf16 panel.
+/// sums[rows][kPanelColumns] of bf16 rows widened to float32 (stride elements apart) and one bf16 panel.
 template <int rows>
-void multiply_bf16(const float* x, std::int64_t k, const std::uint32_t* panel, float* sums) {
+void multiply_bf16(const float* x, std::int64_t stride, std::int64_t k, const std::uint32_t* panel, float* sums) {
   Vec acc[rows][kVecs] = {};
   for (std::int64_t pair = 0; pair < k / 2; ++pair) {
     // dword (block, tile, pair in block, column) holds k = 2 pair (low half) and 2 pair + 1 (high half)
@@ -52,8 +52,8 @@ void multiply_bf16(const float* x, std::int64_t k, const std::uint32_t* panel, f
     }
 #pragma GCC unroll 12
     for (int r = 0; r < rows; ++r) {
-      const Vec first = splat(x[r * k + 2 * pair]);
-      const Vec second = splat(x[r * k + 2 * pair + 1]);
+      const Vec first = splat(x[r * stride + 2 * pair]);
+      const Vec second = splat(x[r * stride + 2 * pair + 1]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVecs; ++v) {
         acc[r][v] += first * even[v];
@@ -68,25 +68,26 @@ void multiply_bf16(const float* x, std::int64_t k, const std::uint32_t* panel, f
 
 /// Dispatches a row count of at most kRows to its instantiation.
 template <int rows, bool is_bf16>
-void multiply(int count, const float* x, std::int64_t k, const std::byte* panel, float* sums) {
+void multiply(int count, const float* x, std::int64_t stride, std::int64_t k, const std::byte* panel, float* sums) {
   if constexpr (rows > 1) {
-    if (count < rows) return multiply<rows - 1, is_bf16>(count, x, k, panel, sums);
+    if (count < rows) return multiply<rows - 1, is_bf16>(count, x, stride, k, panel, sums);
   }
   if constexpr (is_bf16) {
-    multiply_bf16<rows>(x, k, reinterpret_cast<const std::uint32_t*>(panel), sums);
+    multiply_bf16<rows>(x, stride, k, reinterpret_cast<const std::uint32_t*>(panel), sums);
   } else {
-    multiply_f32<rows>(x, k, reinterpret_cast<const float*>(panel), sums);
+    multiply_f32<rows>(x, stride, k, reinterpret_cast<const float*>(panel), sums);
   }
 }
 
 template <bool is_bf16>
 void gemm(const GemmTask& task) {
   alignas(64) float sums[kRows * kPanelColumns];
+  const std::int64_t stride = is_bf16 ? task.k : task.x_stride;
   for (std::int64_t panel = task.panel_begin; panel < task.panel_end; ++panel) {
     const std::byte* const weights = task.panels + static_cast<std::size_t>(panel) * task.panel_bytes;
     for (std::int64_t row = task.row_begin; row < task.row_end; row += kRows) {
       const int count = static_cast<int>(std::min<std::int64_t>(kRows, task.row_end - row));
-      multiply<kRows, is_bf16>(count, static_cast<const float*>(task.x) + row * task.k, task.k, weights, sums);
+      multiply<kRows, is_bf16>(count, static_cast<const float*>(task.x) + row * stride, stride, task.k, weights, sums);
       for (int r = 0; r < count; ++r) {
         store_columns(task, row + r, panel * kPanelColumns, sums + r * kPanelColumns);
       }

@@ -18,13 +18,20 @@ inline constexpr std::int64_t kGemmRowUnit = 32;
 /// Floats of scratch a GemmTask needs per (32 rows × 32 columns) of its rectangle.
 inline constexpr std::int64_t kGemmScratchPerBlock = kGemmRowUnit * kPanelColumns;
 
-/// How a GEMM result is stored: as float32, as bf16, or as the float32 value of the bf16-rounded result.
-enum class Store : std::uint8_t { f32, bf16, f32_rounded };
+/// What becomes of a GEMM result. `gated`: of every 32 columns the first 16 are gates g, the others ups u, and the 16
+/// values silu(g) · u are stored, so y has n/2 columns; n must be a multiple of 32.
+enum class Store : std::uint8_t {
+  set,         ///< y = result, float32
+  add,         ///< y += result, float32
+  gated_f32,   ///< y = silu(g) · u, float32
+  gated_bf16,  ///< the same rounded to bf16
+};
 
 /// A rectangle of y[rows][n] = x[rows][k] · Wᵀ + bias.
 struct GemmTask {
-  const void* x = nullptr;  ///< rows as prepare_rows wrote them (bf16), or plain float32 [rows][k]
+  const void* x = nullptr;  ///< rows as prepare_rows wrote them (bf16), or plain float32 [rows][x_stride]
   std::int64_t k = 0;       ///< bf16: a multiple of kPanelK
+  std::int64_t x_stride = 0;  ///< elements from row to row of x, where x is plain
   std::int64_t row_begin = 0, row_end = 0;  ///< row_begin is a multiple of kGemmRowUnit
   const std::byte* panels = nullptr;
   std::size_t panel_bytes = 0;
@@ -33,7 +40,7 @@ struct GemmTask {
   const float* bias = nullptr;  ///< [n] or null
   void* y = nullptr;            ///< [rows][y_stride]
   std::int64_t y_stride = 0;    ///< elements
-  Store store = Store::f32;
+  Store store = Store::set;
   float* scratch = nullptr;  ///< this thread's; 64-byte aligned
 };
 
@@ -59,29 +66,27 @@ constexpr std::size_t attention_scratch_bytes(std::int32_t head_dim) {
 
 /// One row through q/k norm, RoPE and the KV write.
 struct RopeTask {
-  void* qkv = nullptr;  ///< the row: q heads, k heads, v heads, each head_dim; q is changed in place
+  float* qkv = nullptr;  ///< the row: q heads, k heads, v heads, each head_dim; changed in place
+  void* q = nullptr;     ///< [heads][head_dim]: the finished queries, of the kernels' type
   std::int32_t heads = 0, kv_heads = 0, head_dim = 0;
   const float* cos = nullptr;     ///< [head_dim/2] at the row's position
   const float* sin = nullptr;     ///< [head_dim/2]
   const float* q_norm = nullptr;  ///< [head_dim] or null
   const float* k_norm = nullptr;  ///< [head_dim] or null
   float eps = 0.0F;
-  std::byte* slab = nullptr;        ///< (layer, block) slab of the row's token: [k|v][kv_head][token][head_dim]
+  std::byte* slab = nullptr;  ///< (layer, block) slab of the row's token: [k|v][kv_head][token][head_dim]
   std::int32_t block_tokens = 0;
   std::int32_t slot = 0;  ///< token's place in the block
   DType kv_dtype = DType::bf16;
 };
 
-/// Functions on activations of one element type. Every one works on rows independently: the result of a row is the
-/// same, bit for bit, whatever else is computed with it.
+/// Operations that read float32 and hand over to matrix products in one element type T. Every one works on rows
+/// independently: the result of a row is the same, bit for bit, whatever else is computed with it.
 struct RowKernels {
-  /// out = weight · x / rms(x), rounded as Hugging Face does: x/rms to T, then the product to T.
-  void (*rms_norm)(const void* x, const float* weight, float eps, std::int64_t n, void* out);
-  /// x += delta
-  void (*add)(void* x, const void* delta, std::int64_t n);
-  /// out[i] = silu(gate[i]) · up[i]
-  void (*swiglu)(const void* gate, const void* up, std::int64_t n, void* out);
+  /// out (T) = weight · x / rms(x)
+  void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, void* out);
   void (*rope_store)(const RopeTask& task);
+  /// q and out are T.
   void (*attention)(const AttentionTask& task);
 };
 

@@ -19,8 +19,8 @@ void attention_bf16(const AttentionTask& task) {
 const KernelTable& table_amx() {
   static constexpr KernelTable kTable{
       Isa::amx, gemm<false>, gemm_bf16_amx, prepared_bytes_amx, prepare_rows_amx,
-      RowKernels{rms_norm<float>, add<float>, swiglu<float>, rope_store<float>, attention<float>},
-      RowKernels{rms_norm<Bf16>, add<Bf16>, swiglu<Bf16>, rope_store<Bf16>, attention_bf16}};
+      RowKernels{rms_norm<float>, rope_store<float>, attention<float>},
+      RowKernels{rms_norm<Bf16>, rope_store<Bf16>, attention_bf16}};
   return kTable;
 }
 

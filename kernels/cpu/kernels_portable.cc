@@ -8,7 +8,7 @@ namespace {
 
 template <class T>
 constexpr RowKernels row_kernels() {
-  return RowKernels{rms_norm<T>, add<T>, swiglu<T>, rope_store<T>, attention<T>};
+  return RowKernels{rms_norm<T>, rope_store<T>, attention<T>};
 }
 
 }  // namespace

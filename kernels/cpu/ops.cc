@@ -49,7 +49,7 @@ void gemm(CpuDevice& device, const PackedMatrix& w, const GemmArgs& args) {
   device.reserve_thread_scratch(static_cast<std::size_t>(blocks * kGemmScratchPerBlock) * sizeof(float));
   const auto run = w.dtype() == DType::f32 ? device.table().gemm_f32 : device.table().gemm_bf16;
   device.pool().parallel_for(static_cast<std::int32_t>(row_blocks * panel_blocks), [&](std::int32_t index, int thread) {
-    GemmTask task{.x = x, .k = w.padded_k()};
+    GemmTask task{.x = x, .k = w.padded_k(), .x_stride = args.x_stride};
     task.row_begin = index % row_blocks * kRowBlock;
     task.row_end = std::min(task.row_begin + kRowBlock, args.rows);
     task.panels = w.data();

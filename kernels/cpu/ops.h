@@ -33,14 +33,14 @@ class CpuDevice {
   std::size_t thread_bytes_ = 0;
 };
 
-/// y[rows][w.n] = x[rows][w.k] · Wᵀ + bias. x has w.dtype() elements; strides in elements.
+/// y = x[rows][w.k] · Wᵀ + bias, stored as `store` says. x has w.dtype() elements; strides in elements.
 struct GemmArgs {
   const void* x = nullptr;
   std::int64_t rows = 0;
-  std::int64_t x_stride = 0;  ///< float32 weights: must be w.k
-  void* y = nullptr;
+  std::int64_t x_stride = 0;
+  void* y = nullptr;  ///< element type and columns: see Store
   std::int64_t y_stride = 0;
-  Store store = Store::f32;
+  Store store = Store::set;
   const float* bias = nullptr;  ///< [n] or null
 };
 void gemm(CpuDevice& device, const PackedMatrix& w, const GemmArgs& args);

@@ -67,6 +67,16 @@ std::size_t PackedMatrix::panel_bytes() const {
 }
 
 void PackedMatrix::set_rows(std::int64_t begin, const WeightRows& from, ThreadPool& pool) {
+  set_groups(begin, kTileColumns, from, pool);
+}
+
+void PackedMatrix::set_gated_rows(const WeightRows& gate, const WeightRows& up, ThreadPool& pool) {
+  set_groups(0, 2 * kTileColumns, gate, pool);
+  set_groups(kTileColumns, 2 * kTileColumns, up, pool);
+}
+
+/// Rows of one 16-row group of the matrix, from the next group on `group_stride` further on each time.
+void PackedMatrix::set_groups(std::int64_t begin, std::int64_t group_stride, const WeightRows& from, ThreadPool& pool) {
   const std::int64_t end = begin + from.rows;
   const std::int64_t first_group = begin / kTileColumns;
   const auto groups = static_cast<std::int32_t>((end + kTileColumns - 1) / kTileColumns - first_group);
@@ -75,9 +85,10 @@ void PackedMatrix::set_rows(std::int64_t begin, const WeightRows& from, ThreadPo
       const std::int64_t group = (first_group + index) * kTileColumns;
       const std::int64_t low = std::max(begin, group);
       const std::int64_t high = std::min(end, group + kTileColumns);
-      std::byte* const panel = data_.data() + static_cast<std::size_t>(low / kPanelColumns) * panel_bytes();
+      const std::int64_t row = low + index * (group_stride - kTileColumns);
+      std::byte* const panel = data_.data() + static_cast<std::size_t>(row / kPanelColumns) * panel_bytes();
       const std::byte* const rows = from.data + static_cast<std::size_t>((low - begin) * k_) * From::kBytes;
-      pack_group<From>(panel, dtype_, low % kPanelColumns, high - low, rows, k_);
+      pack_group<From>(panel, dtype_, row % kPanelColumns, high - low, rows, k_);
     });
   };
   switch (from.dtype) {

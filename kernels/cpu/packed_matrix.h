@@ -34,8 +34,14 @@ class PackedMatrix {
 
   /// Converts `from` (rounding to bf16 if need be) into rows [begin, begin + from.rows).
   void set_rows(std::int64_t begin, const WeightRows& from, ThreadPool& pool);
+  /// Interleaves two matrices of equal shape for Store::gated_*: 16 rows of `gate`, 16 of `up`, and so on. n() is
+  /// gated_rows(gate.rows).
+  void set_gated_rows(const WeightRows& gate, const WeightRows& up, ThreadPool& pool);
+  static constexpr std::int64_t gated_rows(std::int64_t rows) { return (rows + 15) / 16 * 32; }
 
  private:
+  void set_groups(std::int64_t begin, std::int64_t group_stride, const WeightRows& from, ThreadPool& pool);
+
   DType dtype_ = DType::bf16;
   std::int64_t n_ = 0, k_ = 0, padded_k_ = 0;
   Buffer data_;

@@ -1,4 +1,4 @@
-// Row-wise operations: norm, residual, SwiGLU, RoPE with the KV write. Included only by the kernels_*.cc files.
+// Row-wise operations: norm, RoPE with the KV write. Included only by the kernels_*.cc files.
 #pragma once
 
 #include <cmath>
@@ -10,80 +10,51 @@ namespace baton::kernels {
 namespace {
 
 template <class T>
-void rms_norm(const void* x, const float* weight, float eps, std::int64_t n, void* out) {
-  const T* const in = static_cast<const T*>(x);
+void rms_norm(const float* x, const float* weight, float eps, std::int64_t n, void* out) {
   T* const to = static_cast<T*>(out);
   Vec squares{};
   for_each_vec(n, [&](std::int64_t i, auto load_at, auto) {
-    const Vec v = load_at(in + i);
+    const Vec v = load_at(x + i);
     squares += v * v;
   });
   const Vec scale = splat(1.0F / std::sqrt(sum(squares) / static_cast<float>(n) + eps));
   for_each_vec(n, [&](std::int64_t i, auto load_at, auto store_at) {
-    store_at(to + i, round_to<T>(load_at(in + i) * scale) * load_at(weight + i));
+    store_at(to + i, load_at(x + i) * scale * load_at(weight + i));
   });
 }
 
+/// Rotates the pairs (i, i + head_dim/2) of one head.
 template <class T>
-void add(void* x, const void* delta, std::int64_t n) {
-  T* const to = static_cast<T*>(x);
-  const T* const from = static_cast<const T*>(delta);
-  for_each_vec(n, [&](std::int64_t i, auto load_at, auto store_at) { store_at(to + i, load_at(to + i) + load_at(from + i)); });
-}
-
-template <class T>
-void swiglu(const void* gate, const void* up, std::int64_t n, void* out) {
-  const T* const g = static_cast<const T*>(gate);
-  const T* const u = static_cast<const T*>(up);
-  T* const to = static_cast<T*>(out);
-  for_each_vec(n, [&](std::int64_t i, auto load_at, auto store_at) {
-    const Vec x = load_at(g + i);
-    store_at(to + i, round_to<T>(x / (1.0F + exp(-x))) * load_at(u + i));
-  });
-}
-
-/// Rotates the pairs (i, i + head_dim/2) of one head in place; bf16 products and sums round as Hugging Face's do.
-template <class T>
-void rope(T* head, const RopeTask& task) {
+void rope(const float* head, const RopeTask& task, T* out) {
   const std::int64_t half = task.head_dim / 2;
   for_each_vec(half, [&](std::int64_t i, auto load_at, auto store_at) {
     const Vec a = load_at(head + i);
     const Vec b = load_at(head + half + i);
-    const Vec c = round_to<T>(load_at(task.cos + i));
-    const Vec s = round_to<T>(load_at(task.sin + i));
-    store_at(head + i, round_to<T>(a * c) - round_to<T>(b * s));
-    store_at(head + half + i, round_to<T>(b * c) + round_to<T>(a * s));
+    const Vec c = load_at(task.cos + i);
+    const Vec s = load_at(task.sin + i);
+    store_at(out + i, a * c - b * s);
+    store_at(out + half + i, b * c + a * s);
   });
 }
 
 template <class T, class Kv>
-void store_kv(const T* head, std::int64_t n, std::byte* to) {
-  Kv* const out = reinterpret_cast<Kv*>(to);
-  for_each_vec(n, [&](std::int64_t i, auto load_at, auto store_at) { store_at(out + i, load_at(head + i)); });
-}
-
-template <class T, class Kv>
 void rope_store_as(const RopeTask& task) {
-  T* const q = static_cast<T*>(task.qkv);
-  T* const k = q + std::int64_t{task.heads} * task.head_dim;
-  T* const v = k + std::int64_t{task.kv_heads} * task.head_dim;
-  const std::size_t token_bytes = static_cast<std::size_t>(task.head_dim) * sizeof(Kv);
-  const std::size_t run_bytes = token_bytes * static_cast<std::size_t>(task.block_tokens);
-  const auto place = [&](int which, std::int32_t head) {
-    const auto run = static_cast<std::size_t>(which * task.kv_heads + head);
-    return task.slab + run * run_bytes + static_cast<std::size_t>(task.slot) * token_bytes;
-  };
-  for (std::int32_t h = 0; h < task.heads; ++h) {
-    T* const head = q + std::int64_t{h} * task.head_dim;
-    if (task.q_norm != nullptr) rms_norm<T>(head, task.q_norm, task.eps, task.head_dim, head);
-    rope(head, task);
+  float* const k = task.qkv + std::int64_t{task.heads} * task.head_dim;
+  const float* const v = k + std::int64_t{task.kv_heads} * task.head_dim;
+  const std::int64_t run = std::int64_t{task.block_tokens} * task.head_dim;
+  Kv* const token = reinterpret_cast<Kv*>(task.slab) + std::int64_t{task.slot} * task.head_dim;
+  for (std::int64_t h = 0; h < task.heads; ++h) {
+    float* const head = task.qkv + h * task.head_dim;
+    if (task.q_norm != nullptr) rms_norm<float>(head, task.q_norm, task.eps, task.head_dim, head);
+    rope(head, task, static_cast<T*>(task.q) + h * task.head_dim);
   }
-  for (std::int32_t h = 0; h < task.kv_heads; ++h) {
-    T* const head = k + std::int64_t{h} * task.head_dim;
-    if (task.k_norm != nullptr) rms_norm<T>(head, task.k_norm, task.eps, task.head_dim, head);
-    rope(head, task);
-    store_kv<T, Kv>(head, task.head_dim, place(0, h));
-    store_kv<T, Kv>(v + std::int64_t{h} * task.head_dim, task.head_dim, place(1, h));
+  for (std::int64_t h = 0; h < task.kv_heads; ++h) {
+    float* const head = k + h * task.head_dim;
+    if (task.k_norm != nullptr) rms_norm<float>(head, task.k_norm, task.eps, task.head_dim, head);
+    rope(head, task, token + h * run);
+    Kv* const to = token + (task.kv_heads + h) * run;
+    const float* const from = v + h * task.head_dim;
+    for_each_vec(task.head_dim, [&](std::int64_t i, auto load_at, auto store_at) { store_at(to + i, load_at(from + i)); });
   }
 }
 

@@ -54,13 +54,6 @@ inline void store(Bf16* p, Vec v) {
   std::memcpy(static_cast<void*>(p), &half, sizeof half);
 }
 
-/// The value as memory of type T would hold it.
-template <class T>
-inline Vec round_to(Vec v) {
-  if constexpr (sizeof(T) == 2) return widen(narrow(v));
-  return v;
-}
-
 /// `count` < kWidth elements; the other lanes are zero.
 template <class T>
 inline Vec load_part(const T* p, std::int64_t count) {

@@ -180,6 +180,8 @@ class Reader {
         read_scalar(child, child_path, info, out);
       }
     }
+    if (!is_read)
+      problems_.add(map, join(path, info.nested), "the key is missing; add it, or remove " + std::string(info.name));
   }
 
   /// "host:port", where an IPv6 host stands in brackets.

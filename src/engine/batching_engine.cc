@@ -28,7 +28,9 @@ Result<EngineOptions> check_options(EngineOptions options, const ModelRunner& ru
   return options;
 }
 
-bool in_vocab(TokenId token, std::int32_t vocab) { return token >= 0 && token < vocab; }
+bool in_vocab(TokenId token, std::int32_t vocab) {
+  return token >= 0 && token < vocab;
+}
 
 }  // namespace
 
@@ -55,10 +57,10 @@ Result<void> BatchingEngine::check(const GenerationSpec& spec) const {
   };
   if (size == 0 || spec.generated < 0 || spec.generated >= size) return bad("The prompt is empty.", "prompt");
   if (size >= model_.max_context) {
-    return fail(Errc::context_length_exceeded,
-                "This model's maximum context length is " + std::to_string(model_.max_context) +
-                    " tokens. However, your prompt has " + std::to_string(size) +
-                    " tokens. Please reduce the length of the prompt.");
+    return fail(Errc::context_length_exceeded, "This model's maximum context length is " +
+                                                   std::to_string(model_.max_context) +
+                                                   " tokens. However, your prompt has " + std::to_string(size) +
+                                                   " tokens. Please reduce the length of the prompt.");
   }
   if (!std::ranges::all_of(spec.tokens, [&](TokenId t) { return in_vocab(t, model_.vocab); })) {
     return bad("The prompt has a token id outside the model's vocabulary.", "prompt");
@@ -148,10 +150,13 @@ Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
   kv::BlockLease lease;
   if (options_.prefix_cache) lease = pool_.match(std::span(spec.tokens).first(spec.tokens.size() - 1));
   const std::int32_t shared = lease.size();
-  auto granted = pool_.grant(blocks_for(size) - shared);
+  const std::int32_t need = blocks_for(size) - shared;
+  // What the next in the queue needs is spoken for: a stream of reservations must not starve a preempted sequence.
+  const std::int32_t spare = pool_.available() - owed_blocks();
+  auto granted = need <= spare ? pool_.grant(need) : std::nullopt;
   if (!granted) {
-    return fail(Errc::out_of_blocks, std::to_string(size) + " tokens need " + std::to_string(blocks_for(size) - shared) +
-                                         " KV blocks; " + std::to_string(pool_.available()) + " are free now");
+    return fail(Errc::out_of_blocks, std::to_string(size) + " tokens need " + std::to_string(need) + " KV blocks; " +
+                                         std::to_string(std::max(0, spare)) + " are to be had now");
   }
   lease.append(std::move(*granted));
   Sequence& sequence = add(std::move(spec), SequenceKind::adopted);
@@ -163,9 +168,14 @@ Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
   prefix_hit_tokens_ += static_cast<std::uint64_t>(sequence.cached_tokens);
   ++reserved_;
   const auto blocks = sequence.lease.blocks().subspan(static_cast<std::size_t>(shared));
-  return Reservation{.sequence = sequence.id,
-                     .blocks = {blocks.begin(), blocks.end()},
-                     .first_token = sequence.computed};
+  return Reservation{
+      .sequence = sequence.id, .blocks = {blocks.begin(), blocks.end()}, .first_token = sequence.computed};
+}
+
+/// Blocks the most urgent waiting sequence will take.
+std::int32_t BatchingEngine::owed_blocks() const {
+  const auto next = std::ranges::min_element(waiting_, {}, &Sequence::urgency);
+  return next == waiting_.end() ? 0 : blocks_for((*next)->size());
 }
 
 void BatchingEngine::commit(SequenceId id, const TokenOut& first) {
@@ -231,12 +241,19 @@ void BatchingEngine::forget(Sequence& sequence) {
 /// Takes a sequence off the list its phase names, if there is one.
 void BatchingEngine::leave_queue(Sequence& sequence) {
   switch (sequence.phase) {
-    case SequencePhase::waiting: std::erase(waiting_, &sequence); break;
-    case SequencePhase::ready: std::erase(ready_, &sequence); break;
-    case SequencePhase::running: std::erase(running_, &sequence); break;
+    case SequencePhase::waiting:
+      std::erase(waiting_, &sequence);
+      break;
+    case SequencePhase::ready:
+      std::erase(ready_, &sequence);
+      break;
+    case SequencePhase::running:
+      std::erase(running_, &sequence);
+      break;
     case SequencePhase::held:
     case SequencePhase::reserved:
-    case SequencePhase::draining: break;
+    case SequencePhase::draining:
+      break;
   }
 }
 

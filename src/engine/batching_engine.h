@@ -60,6 +60,7 @@ class BatchingEngine final : public Engine {
   void enter_batch(Sequence& sequence);
   void plan_rows(Sequence& sequence, std::int32_t rows);
   std::int32_t blocks_for(std::int32_t tokens) const;
+  std::int32_t owed_blocks() const;
   std::int32_t most_blocks(const Sequence& sequence) const;
   bool fits_pool(std::int32_t tokens) const { return blocks_for(tokens) <= pool_.total(); }
   Error never_fits(std::int32_t tokens) const;

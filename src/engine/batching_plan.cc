@@ -65,7 +65,8 @@ Sequence& BatchingEngine::latest_arrived() {
   Sequence* latest = nullptr;
   for (const std::vector<Sequence*>* queue : {&running_, &ready_}) {
     for (Sequence* sequence : *queue) {
-      if (sequence->kind != SequenceKind::prefill && (latest == nullptr || latest->id < sequence->id)) latest = sequence;
+      if (sequence->kind != SequenceKind::prefill && (latest == nullptr || latest->id < sequence->id))
+        latest = sequence;
     }
   }
   BATON_CHECK(latest != nullptr);

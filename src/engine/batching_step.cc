@@ -13,8 +13,7 @@ bool contains(const std::vector<TokenId>& tokens, TokenId token) {
 }
 
 bool ends_output(const SamplingParams& sampling, const ModelInfo& model, TokenId token) {
-  return (!sampling.ignore_eos && contains(model.eos_tokens, token)) ||
-         contains(sampling.stop_token_ids, token);
+  return (!sampling.ignore_eos && contains(model.eos_tokens, token)) || contains(sampling.stop_token_ids, token);
 }
 
 }  // namespace
@@ -44,9 +43,8 @@ std::span<const EngineEvent> BatchingEngine::step() {
 }
 
 Result<std::span<const float>> BatchingEngine::run() {
-  const bool watched = layer_hook_ && std::ranges::any_of(planned_, [](const Sequence* s) {
-                         return s->kind == SequenceKind::prefill;
-                       });
+  const bool watched =
+      layer_hook_ && std::ranges::any_of(planned_, [](const Sequence* s) { return s->kind == SequenceKind::prefill; });
   stepping_ = true;
   auto logits = runner_.step(rows_, watched ? on_layer_ : nullptr);
   stepping_ = false;
@@ -80,10 +78,8 @@ void BatchingEngine::publish(Sequence& sequence) {
 
 void BatchingEngine::sample(Sequence& sequence, std::span<const float> logits) {
   const SamplingParams& sampling = sequence.sampling;
-  TokenOut token = sampler_.sample({.logits = logits,
-                                    .tokens = sequence.tokens,
-                                    .prompt_tokens = sequence.prompt_tokens,
-                                    .params = sampling});
+  TokenOut token = sampler_.sample(
+      {.logits = logits, .tokens = sequence.tokens, .prompt_tokens = sequence.prompt_tokens, .params = sampling});
   sequence.tokens.push_back(token.token);
   if (token.index >= sampling.min_tokens && ends_output(sampling, model_, token.token)) {
     token.finish = FinishReason::stop;

@@ -15,7 +15,7 @@
 namespace baton::engine {
 
 struct EngineOptions {
-  std::int32_t max_batch = 64;            ///< sequences in one step
+  std::int32_t max_batch = 64;            ///< sequences in one step; no more than chunk_tokens are used
   std::int32_t chunk_tokens = 512;        ///< rows of one step, decode rows included
   std::int32_t block_tokens = 16;
   std::int32_t blocks = 0;
@@ -58,6 +58,7 @@ struct Reservation {
   std::int32_t first_token = 0;  ///< KV of [0, first_token) is already here (prefix cache)
 };
 
+/// `free_blocks` hold nothing, `cached_blocks` hold KV nobody uses: a new sequence may take either.
 struct EngineLoad {
   std::int32_t total_blocks = 0, free_blocks = 0, cached_blocks = 0, running = 0, waiting = 0, reserved = 0;
   std::int32_t draining_blocks = 0;
@@ -81,6 +82,7 @@ class Engine {
   virtual Result<SequenceId> prefill(GenerationSpec spec) = 0;
   /// Block table of a live sequence (covers its KV so far). prefill(): all prompt blocks are allocated at admission.
   virtual std::span<const BlockId> blocks(SequenceId id) const = 0;
+  /// The hook may look at the engine but not change it.
   virtual void set_layer_hook(std::function<void(const LayerDone&)> hook) = 0;
 
   /// Decode side: takes blocks for spec.tokens now, or out_of_blocks / queue_full. Blocks are in state GRANTED until

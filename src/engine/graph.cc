@@ -6,6 +6,7 @@
 
 namespace baton::engine {
 
+using kernels::Bf16;
 using kernels::Buffer;
 using kernels::for_rows;
 using kernels::GemmArgs;
@@ -25,7 +26,8 @@ Graph::Graph(model::ModelDescription description, GraphWeights weights, kernels:
       rope_(rope_frequencies(description_)),
       element_bytes_(dtype_bits(weights_.dtype) / 8),
       q_width_(std::int64_t{description_.heads} * description_.head_dim),
-      kv_width_(std::int64_t{description_.kv_heads} * description_.head_dim) {}
+      qkv_width_(q_width_ + 2 * std::int64_t{description_.kv_heads} * description_.head_dim),
+      active_width_(PackedMatrix::gated_rows(description_.intermediate) / 2) {}
 
 std::span<const float> Graph::step(KvPoolView pool, std::span<const SequenceRows> sequences,
                                    const std::function<void(std::int32_t)>& layer_done) {
@@ -63,68 +65,72 @@ void Graph::place_rows(KvPoolView pool, std::span<const SequenceRows> sequences)
   }
   rope_.grow(positions);
   rows_ = static_cast<std::int64_t>(places_.size());
-  const auto room = [&](Buffer& buffer, std::int64_t width) {
-    buffer.reserve(static_cast<std::size_t>(rows_ * width) * element_bytes_);
+  const auto room = [&](Buffer& buffer, std::int64_t width, std::size_t element_bytes) {
+    buffer.reserve(static_cast<std::size_t>(rows_ * width) * element_bytes);
   };
-  room(hidden_, description_.hidden);
-  room(normed_, description_.hidden);
-  room(delta_, description_.hidden);
-  room(qkv_, q_width_ + 2 * kv_width_);
-  room(attended_, q_width_);
-  room(gate_up_, 2 * std::int64_t{description_.intermediate});
-  room(active_, description_.intermediate);
+  room(hidden_, description_.hidden, sizeof(float));
+  room(normed_, description_.hidden, element_bytes_);
+  room(qkv_, qkv_width_, sizeof(float));
+  room(q_, q_width_, element_bytes_);
+  room(attended_, q_width_, element_bytes_);
+  room(active_, active_width_, element_bytes_);
   logits_.reserve(last_rows_.size() * static_cast<std::size_t>(description_.vocab) * sizeof(float));
 }
 
 void Graph::embed(std::span<const SequenceRows> sequences) {
-  const std::size_t row_bytes = static_cast<std::size_t>(description_.hidden) * element_bytes_;
-  std::byte* to = hidden_.data();
+  const std::int64_t width = description_.hidden;
+  float* to = hidden_.as<float>();
   for (const SequenceRows& sequence : sequences) {
     for (const TokenId token : sequence.tokens) {
-      std::memcpy(to, weights_.embed.data() + static_cast<std::size_t>(token) * row_bytes, row_bytes);
-      to += row_bytes;
+      const std::int64_t from = token * width;
+      if (weights_.dtype == DType::f32) {
+        to = std::copy_n(weights_.embed.as<float>() + from, width, to);
+      } else {
+        to = std::transform(weights_.embed.as<Bf16>() + from, weights_.embed.as<Bf16>() + from + width, to,
+                            [](Bf16 value) { return kernels::to_float(value); });
+      }
     }
   }
-  delta_pending_ = false;
 }
 
-void Graph::multiply(const PackedMatrix& w, const Buffer& x, const Buffer& y, const float* bias) {
-  gemm(device_, w, GemmArgs{.x = x.data(), .rows = rows_, .x_stride = w.k(), .y = y.data(), .y_stride = w.n(),
-                            .store = weights_.dtype == DType::f32 ? Store::f32 : Store::bf16, .bias = bias});
+void Graph::norm(const std::vector<float>& weight) {
+  const std::int64_t width = description_.hidden;
+  const auto eps = static_cast<float>(description_.rms_eps);
+  const auto rms_norm = device_.rows(weights_.dtype).rms_norm;
+  for_rows(device_, rows_, [&](std::int64_t r) {
+    rms_norm(hidden_.as<float>() + r * width, weight.data(), eps, width, element_row(normed_, r, width));
+  });
 }
 
 void Graph::project_and_store_kv(KvPoolView pool, std::int32_t index) {
   const GraphLayer& layer = weights_.layers[static_cast<std::size_t>(index)];
-  const kernels::RowKernels& ops = device_.rows(weights_.dtype);
-  const auto eps = static_cast<float>(description_.rms_eps);
-  const std::int64_t width = description_.hidden;
-  for_rows(device_, rows_, [&](std::int64_t r) {
-    if (delta_pending_) ops.add(row(hidden_, r, width), row(delta_, r, width), width);
-    ops.rms_norm(row(hidden_, r, width), layer.input_norm.data(), eps, width, row(normed_, r, width));
-  });
-  multiply(layer.qkv, normed_, qkv_, data_or_null(layer.qkv_bias));
+  norm(layer.input_norm);
+  gemm(device_, layer.qkv, GemmArgs{.x = normed_.data(), .rows = rows_, .x_stride = description_.hidden, .y = qkv_.data(),
+                                    .y_stride = qkv_width_, .bias = data_or_null(layer.qkv_bias)});
+  const auto rope_store = device_.rows(weights_.dtype).rope_store;
   for_rows(device_, rows_, [&](std::int64_t r) {
     const RowPlace& place = places_[static_cast<std::size_t>(r)];
-    ops.rope_store(kernels::RopeTask{.qkv = row(qkv_, r, q_width_ + 2 * kv_width_),
-                                     .heads = description_.heads,
-                                     .kv_heads = description_.kv_heads,
-                                     .head_dim = description_.head_dim,
-                                     .cos = rope_.cos(place.position),
-                                     .sin = rope_.sin(place.position),
-                                     .q_norm = data_or_null(layer.q_norm),
-                                     .k_norm = data_or_null(layer.k_norm),
-                                     .eps = eps,
-                                     .slab = pool.slab(index, place.block),
-                                     .block_tokens = pool.layout.block_tokens,
-                                     .slot = place.slot,
-                                     .kv_dtype = pool.layout.dtype});
+    rope_store(kernels::RopeTask{.qkv = qkv_.as<float>() + r * qkv_width_,
+                                 .q = element_row(q_, r, q_width_),
+                                 .heads = description_.heads,
+                                 .kv_heads = description_.kv_heads,
+                                 .head_dim = description_.head_dim,
+                                 .cos = rope_.cos(place.position),
+                                 .sin = rope_.sin(place.position),
+                                 .q_norm = data_or_null(layer.q_norm),
+                                 .k_norm = data_or_null(layer.k_norm),
+                                 .eps = static_cast<float>(description_.rms_eps),
+                                 .slab = pool.slab(index, place.block),
+                                 .block_tokens = pool.layout.block_tokens,
+                                 .slot = place.slot,
+                                 .kv_dtype = pool.layout.dtype});
   });
 }
 
 void Graph::attend(KvPoolView pool, std::int32_t layer, std::span<const AttentionSequence> sequences) {
-  kernels::attention(device_, AttentionParams{.q = qkv_.data(),
+  kernels::attention(device_, AttentionParams{.q = q_.data(),
                                               .out = attended_.data(),
-                                              .q_stride = q_width_ + 2 * kv_width_,
+                                              .q_stride = q_width_,
                                               .out_stride = q_width_,
                                               .dtype = weights_.dtype,
                                               .pool = pool,
@@ -136,48 +142,34 @@ void Graph::attend(KvPoolView pool, std::int32_t layer, std::span<const Attentio
 }
 
 void Graph::keep_last_rows() {
-  const auto move_row = [&](const Buffer& buffer, std::int64_t width, std::int64_t to, std::int64_t from) {
-    if (to != from) std::memcpy(row(buffer, to, width), row(buffer, from, width), static_cast<std::size_t>(width) * element_bytes_);
-  };
-  std::int64_t to = 0;
+  const std::size_t hidden_bytes = static_cast<std::size_t>(description_.hidden) * sizeof(float);
+  const std::size_t attended_bytes = static_cast<std::size_t>(q_width_) * element_bytes_;
+  std::size_t to = 0;
   for (const AttentionSequence& last : last_rows_) {
-    move_row(hidden_, description_.hidden, to, last.first_row);
-    move_row(attended_, q_width_, to, last.first_row);
+    const auto from = static_cast<std::size_t>(last.first_row);
+    std::memmove(hidden_.data() + to * hidden_bytes, hidden_.data() + from * hidden_bytes, hidden_bytes);
+    std::memmove(attended_.data() + to * attended_bytes, attended_.data() + from * attended_bytes, attended_bytes);
     ++to;
   }
-  rows_ = to;
+  rows_ = static_cast<std::int64_t>(to);
 }
 
 void Graph::finish_layer(const GraphLayer& layer) {
-  const kernels::RowKernels& ops = device_.rows(weights_.dtype);
   const std::int64_t width = description_.hidden;
-  const std::int64_t inner = description_.intermediate;
-  multiply(layer.o, attended_, delta_, nullptr);
-  for_rows(device_, rows_, [&](std::int64_t r) {
-    ops.add(row(hidden_, r, width), row(delta_, r, width), width);
-    ops.rms_norm(row(hidden_, r, width), layer.post_attention_norm.data(), static_cast<float>(description_.rms_eps), width,
-                 row(normed_, r, width));
-  });
-  multiply(layer.gate_up, normed_, gate_up_, nullptr);
-  for_rows(device_, rows_, [&](std::int64_t r) {
-    ops.swiglu(row(gate_up_, 2 * r, inner), row(gate_up_, 2 * r + 1, inner), inner, row(active_, r, inner));
-  });
-  multiply(layer.down, active_, delta_, nullptr);
-  delta_pending_ = true;
+  gemm(device_, layer.o, GemmArgs{.x = attended_.data(), .rows = rows_, .x_stride = q_width_, .y = hidden_.data(),
+                                  .y_stride = width, .store = Store::add});
+  norm(layer.post_attention_norm);
+  gemm(device_, layer.gate_up, GemmArgs{.x = normed_.data(), .rows = rows_, .x_stride = width, .y = active_.data(),
+                                        .y_stride = active_width_,
+                                        .store = weights_.dtype == DType::f32 ? Store::gated_f32 : Store::gated_bf16});
+  gemm(device_, layer.down, GemmArgs{.x = active_.data(), .rows = rows_, .x_stride = active_width_, .y = hidden_.data(),
+                                     .y_stride = width, .store = Store::add});
 }
 
 std::span<const float> Graph::logits() {
-  const kernels::RowKernels& ops = device_.rows(weights_.dtype);
-  const std::int64_t width = description_.hidden;
-  for_rows(device_, rows_, [&](std::int64_t r) {
-    ops.add(row(hidden_, r, width), row(delta_, r, width), width);
-    ops.rms_norm(row(hidden_, r, width), weights_.final_norm.data(), static_cast<float>(description_.rms_eps), width,
-                 row(normed_, r, width));
-  });
-  // Hugging Face's bf16 logits are bf16 values, so equal logits there are equal here.
-  const Store store = weights_.dtype == DType::f32 ? Store::f32 : Store::f32_rounded;
-  gemm(device_, weights_.lm_head, GemmArgs{.x = normed_.data(), .rows = rows_, .x_stride = width, .y = logits_.data(),
-                                           .y_stride = description_.vocab, .store = store});
+  norm(weights_.final_norm);
+  gemm(device_, weights_.lm_head, GemmArgs{.x = normed_.data(), .rows = rows_, .x_stride = description_.hidden,
+                                           .y = logits_.data(), .y_stride = description_.vocab});
   return {logits_.as<float>(), static_cast<std::size_t>(rows_) * static_cast<std::size_t>(description_.vocab)};
 }
 

@@ -42,30 +42,30 @@ class Graph {
   void finish_layer(const GraphLayer& layer);
   std::span<const float> logits();
 
-  std::byte* row(const kernels::Buffer& buffer, std::int64_t index, std::int64_t width) const {
+  std::byte* element_row(const kernels::Buffer& buffer, std::int64_t index, std::int64_t width) const {
     return buffer.data() + static_cast<std::size_t>(index * width) * element_bytes_;
   }
-  void multiply(const kernels::PackedMatrix& w, const kernels::Buffer& x, const kernels::Buffer& y, const float* bias);
+  /// normed_ = weight · hidden_ / rms, row by row.
+  void norm(const std::vector<float>& weight);
 
   model::ModelDescription description_;
   GraphWeights weights_;
   kernels::CpuDevice& device_;
   RopeTable rope_;
   std::size_t element_bytes_;
-  std::int64_t q_width_, kv_width_;
+  std::int64_t q_width_, qkv_width_, active_width_;
 
   std::int64_t rows_ = 0;  ///< of the step, or of those still needed
   std::vector<RowPlace> places_;
   std::vector<AttentionSequence> all_rows_;   ///< every sequence with all its rows
   std::vector<AttentionSequence> last_rows_;  ///< the wanted rows, one a sequence
-  kernels::Buffer hidden_;    ///< residual stream [rows][H]
-  kernels::Buffer normed_;    ///< [rows][H]
-  kernels::Buffer qkv_;       ///< [rows][Q + 2 K]
-  kernels::Buffer attended_;  ///< [rows][Q]
-  kernels::Buffer gate_up_;   ///< [rows][2 I]
-  kernels::Buffer active_;    ///< [rows][I]
-  kernels::Buffer delta_;     ///< [rows][H], to be added to hidden_
-  bool delta_pending_ = false;
+  // T is the weights' type: what goes into matrix products and attention is T, the rest float32.
+  kernels::Buffer hidden_;    ///< residual stream [rows][H] float32
+  kernels::Buffer normed_;    ///< [rows][H] T
+  kernels::Buffer qkv_;       ///< [rows][Q + 2 K] float32
+  kernels::Buffer q_;         ///< [rows][Q] T
+  kernels::Buffer attended_;  ///< [rows][Q] T
+  kernels::Buffer active_;    ///< [rows][I rounded up to 16] T
   kernels::Buffer logits_;  ///< [wanted rows][vocab] float32
 };
 

@@ -46,6 +46,10 @@ std::vector<float> values(DType dtype, std::initializer_list<const TensorView*> 
   return result;
 }
 
+kernels::WeightRows weight_rows(const TensorView& view) {
+  return kernels::WeightRows{view.data.data(), dtype_of(view), view.shape[0]};
+}
+
 /// Matrices of one input, stacked along their outputs.
 PackedMatrix stacked(DType dtype, ThreadPool& pool, std::initializer_list<const TensorView*> views) {
   std::int64_t rows = 0;
@@ -53,9 +57,15 @@ PackedMatrix stacked(DType dtype, ThreadPool& pool, std::initializer_list<const 
   PackedMatrix matrix(dtype, rows, (*views.begin())->shape[1]);
   std::int64_t begin = 0;
   for (const TensorView* view : views) {
-    matrix.set_rows(begin, kernels::WeightRows{view->data.data(), dtype_of(*view), view->shape[0]}, pool);
+    matrix.set_rows(begin, weight_rows(*view), pool);
     begin += view->shape[0];
   }
+  return matrix;
+}
+
+PackedMatrix gated(DType dtype, ThreadPool& pool, const TensorView& gate, const TensorView& up) {
+  PackedMatrix matrix(dtype, PackedMatrix::gated_rows(gate.shape[0]), gate.shape[1]);
+  matrix.set_gated_rows(weight_rows(gate), weight_rows(up), pool);
   return matrix;
 }
 
@@ -98,7 +108,7 @@ GraphWeights pack_weights(const model::ModelDescription& description, const mode
         .k_norm = values(dtype, {&layer.k_norm}),
         .o = stacked(dtype, pool, {&layer.o}),
         .post_attention_norm = values(dtype, {&layer.post_attention_norm}),
-        .gate_up = stacked(dtype, pool, {&layer.gate, &layer.up}),
+        .gate_up = gated(dtype, pool, layer.gate, layer.up),
         .down = stacked(dtype, pool, {&layer.down}),
     });
   }

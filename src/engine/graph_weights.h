@@ -20,7 +20,7 @@ struct GraphLayer {
   std::vector<float> q_norm, k_norm;       ///< [head_dim] or empty
   kernels::PackedMatrix o;                 ///< [H, Q]
   std::vector<float> post_attention_norm;  ///< [H]
-  kernels::PackedMatrix gate_up;           ///< [2 I, H]
+  kernels::PackedMatrix gate_up;           ///< [2 I, H], 16 gates and 16 ups by turns; I rounded up to 16
   kernels::PackedMatrix down;              ///< [H, I]
 };
 

@@ -46,7 +46,9 @@ inline Lanes exp_lanes(Lanes x) {
 
 }  // namespace
 
-float exp_nonpositive(float x) { return exp_lanes(Lanes{x})[0]; }
+float exp_nonpositive(float x) {
+  return exp_lanes(Lanes{x})[0];
+}
 
 float max_value(std::span<const float> values) {
   std::array<float, kLanes> best;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
 constexpr float kGreedyBelow = 1e-5F;
-constexpr std::size_t kGroup = 64;   // tokens judged by their best one before each is looked at
+constexpr std::size_t kGroup = 64;    // tokens judged by their best one before each is looked at
 constexpr std::size_t kBlock = 1024;  // tokens summed up before a draw looks at each
 
 bool penalises(const SamplingParams& p) {
@@ -93,11 +93,12 @@ TokenOut Sampler::sample(const SampleInput& input) {
 
 void Sampler::mask_and_bias(const SampleInput& input, std::int32_t index) {
   for (const auto& [token, bias] : input.params.logit_bias) {
-    if (token >= 0 && static_cast<std::size_t>(token) < logits_.size()) logits_[static_cast<std::size_t>(token)] += bias;
+    if (token >= 0 && static_cast<std::size_t>(token) < logits_.size())
+      logits_[static_cast<std::size_t>(token)] += bias;
   }
   if (index >= input.params.min_tokens) return;
-  for (const std::span<const TokenId> ends : {std::span<const TokenId>(eos_tokens_),
-                                              std::span<const TokenId>(input.params.stop_token_ids)}) {
+  for (const std::span<const TokenId> ends :
+       {std::span<const TokenId>(eos_tokens_), std::span<const TokenId>(input.params.stop_token_ids)}) {
     for (const TokenId token : ends) {
       if (token >= 0 && static_cast<std::size_t>(token) < logits_.size()) {
         logits_[static_cast<std::size_t>(token)] = kMinusInf;

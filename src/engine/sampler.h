@@ -16,7 +16,8 @@ struct SampleInput {
   const SamplingParams& params;
 };
 
-/// Chooses tokens. A pure function of its input: the same logits, tokens and params give the same token on every worker.
+/// Chooses tokens. A pure function of its input: the same logits, tokens and params give the same token on every
+/// worker.
 ///
 /// Order as in vLLM: logit_bias and min_tokens masks; repetition, frequency, presence penalty; temperature; min_p;
 /// top_k; top_p. Ties go to the lower id. The draw takes the first token, in id order, whose cumulative probability

@@ -29,23 +29,23 @@ struct Sequence {
   SequenceId id;
   SequenceKind kind = SequenceKind::generate;
   SequencePhase phase = SequencePhase::waiting;
-  std::vector<TokenId> tokens;        ///< prompt, then output
-  std::int32_t prompt_tokens = 0;     ///< of them the request's prompt
-  std::int32_t given_tokens = 0;      ///< of them in the spec (a replay's spec has output tokens too)
+  std::vector<TokenId> tokens;     ///< prompt, then output
+  std::int32_t prompt_tokens = 0;  ///< of them the request's prompt
+  std::int32_t given_tokens = 0;   ///< of them in the spec (a replay's spec has output tokens too)
   SamplingParams sampling;
-  std::int32_t computed = 0;          ///< KV of tokens [0, computed) is in the blocks
-  std::int32_t rows = 0;              ///< tokens computed by the step in progress
-  std::int32_t cached_tokens = -1;    ///< found in the prefix cache at first admission; -1 before
-  bool prefilled = false;             ///< PrefilledEvent was emitted or is not due
-  bool writer_done = false;           ///< drained() came before drop()
-  std::int64_t arrival = 0;           ///< engine's count of prefilled tokens when it arrived
+  std::int32_t computed = 0;        ///< KV of tokens [0, computed) is in the blocks
+  std::int32_t rows = 0;            ///< tokens computed by the step in progress
+  std::int32_t cached_tokens = -1;  ///< found in the prefix cache at first admission; -1 before
+  bool prefilled = false;           ///< PrefilledEvent was emitted or is not due
+  bool writer_done = false;         ///< drained() came before drop()
+  std::int64_t arrival = 0;         ///< engine's count of prefilled tokens when it arrived
   kv::BlockLease lease;
   kv::PrefixCursor published;
 
   std::int32_t size() const { return static_cast<std::int32_t>(tokens.size()); }
   std::int32_t remaining() const { return size() - computed; }
-  /// It is next to be prefilled whose urgency is lowest: shortest remaining first, but a prompt of n tokens lets at most
-  /// kPatience · n tokens that arrive after it go first, so nobody starves and nobody's delay exceeds a fixed
+  /// It is next to be prefilled whose urgency is lowest: shortest remaining first, but a prompt of n tokens lets at
+  /// most kPatience · n tokens that arrive after it go first, so nobody starves and nobody's delay exceeds a fixed
   /// multiple of its own size.
   std::int64_t urgency() const { return arrival + kPatience * remaining(); }
   static constexpr std::int64_t kPatience = 4;

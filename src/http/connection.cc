@@ -103,6 +103,7 @@ asio::awaitable<void> Connection::answer(RequestParser& parser) {
   x_keep_alive = parser.keep_alive();
   x_http10 = parser.http10();
   x_is_head = parser.is_head();
+  x_answering = true;
   Exchange exchange(*this, parser.take());
   co_await x_handler(exchange);
   if (exchange.x_stage == Exchange::Stage::unanswered) {
@@ -111,6 +112,7 @@ asio::awaitable<void> Connection::answer(RequestParser& parser) {
     (void)co_await exchange.send(std::move(response));
   }
   if (exchange.x_stage != Exchange::Stage::answered) x_keep_alive = false;
+  x_answering = false;
   x_on_gone = nullptr;
   x_stop_watching.emit(asio::cancellation_type::total);
 }

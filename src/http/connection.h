@@ -29,6 +29,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close_after_answer() { x_keep_alive_allowed = false; }
   /// Ends the connection now.
   void cut();
+  /// A request is being answered.
+  bool answering() const { return x_answering; }
 
  private:
   friend class Exchange;
@@ -57,6 +59,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool x_timed_out = false;
   bool x_open = true;
   bool x_idle = false;
+  bool x_answering = false;
   bool x_close_when_idle = false;
   bool x_gone = false;                 ///< the client closed its side or the connection broke
   bool x_keep_alive_allowed = true;    ///< the server still wants to keep it

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <list>
 #include <unordered_set>
 #include <utility>
@@ -133,5 +134,9 @@ asio::awaitable<void> Server::stop() {
 }
 
 std::size_t Server::connections() const { return x_state->live.size(); }
+
+std::size_t Server::answering() const {
+  return static_cast<std::size_t>(std::ranges::count_if(x_state->live, &Connection::answering));
+}
 
 }  // namespace baton::http

@@ -40,6 +40,8 @@ class Server {
   /// Cuts every connection (each handler's on_disconnect fires) and waits for the coroutines to end.
   aio::asio::awaitable<void> stop();
   std::size_t connections() const;
+  /// Requests read and not fully answered.
+  std::size_t answering() const;
 
  private:
   struct State;

@@ -39,12 +39,14 @@ void BlockLease::committed() {
 }
 
 void BlockLease::drain() {
-  const auto granted = std::ranges::stable_partition(
-      blocks_, [&](BlockId block) { return pool_->state(block) != BlockState::granted; });
-  for (const BlockId block : granted) pool_->set_state(block, BlockState::draining);
-  const auto others = std::ranges::subrange(blocks_.begin(), granted.begin());
-  for (const BlockId block : std::views::reverse(others)) pool_->put_back(block);
-  blocks_.erase(blocks_.begin(), granted.begin());
+  for (const BlockId block : std::views::reverse(blocks_)) {
+    if (pool_->state(block) == BlockState::granted) {
+      pool_->set_state(block, BlockState::draining);
+    } else {
+      pool_->put_back(block);
+    }
+  }
+  std::erase_if(blocks_, [&](BlockId block) { return pool_->state(block) != BlockState::draining; });
 }
 
 void BlockLease::release() {
@@ -61,15 +63,22 @@ BlockPool::BlockPool(std::int32_t blocks, std::int32_t block_tokens)
   counts_.free = blocks;
 }
 
-BlockPool::~BlockPool() { BATON_CHECK(available() == total()); }
+BlockPool::~BlockPool() {
+  BATON_CHECK(available() == total());
+}
 
 std::int32_t& BlockPool::count(BlockState state) {
   switch (state) {
-    case BlockState::free: return counts_.free;
-    case BlockState::cached: return counts_.cached;
-    case BlockState::held: return counts_.held;
-    case BlockState::granted: return counts_.granted;
-    case BlockState::draining: break;
+    case BlockState::free:
+      return counts_.free;
+    case BlockState::cached:
+      return counts_.cached;
+    case BlockState::held:
+      return counts_.held;
+    case BlockState::granted:
+      return counts_.granted;
+    case BlockState::draining:
+      break;
   }
   return counts_.draining;
 }
@@ -155,8 +164,7 @@ BlockLease BlockPool::match(std::span<const TokenId> tokens) {
   return lease;
 }
 
-PrefixCursor BlockPool::publish(PrefixCursor cursor, std::span<const TokenId> tokens,
-                                std::span<const BlockId> blocks) {
+PrefixCursor BlockPool::publish(PrefixCursor cursor, std::span<const TokenId> tokens, std::span<const BlockId> blocks) {
   const auto step = static_cast<std::size_t>(block_tokens_);
   const std::size_t full = tokens.size() / step;
   BATON_CHECK(full <= blocks.size());
@@ -208,11 +216,26 @@ bool BlockPool::audit() const {
     indexed += in_index ? 1 : 0;
     bool good = true;
     switch (b.state) {
-      case BlockState::free: ++seen.free; good = b.holders == 0 && !in_index; break;
-      case BlockState::cached: ++seen.cached; good = b.holders == 0 && in_index; break;
-      case BlockState::held: ++seen.held; good = b.holders == 1 || (b.holders > 1 && in_index); break;
-      case BlockState::granted: ++seen.granted; good = b.holders == 1 && !in_index; break;
-      case BlockState::draining: ++seen.draining; good = b.holders == 1 && !in_index; break;
+      case BlockState::free:
+        ++seen.free;
+        good = b.holders == 0 && !in_index;
+        break;
+      case BlockState::cached:
+        ++seen.cached;
+        good = b.holders == 0 && in_index;
+        break;
+      case BlockState::held:
+        ++seen.held;
+        good = b.holders == 1 || (b.holders > 1 && in_index);
+        break;
+      case BlockState::granted:
+        ++seen.granted;
+        good = b.holders == 1 && !in_index;
+        break;
+      case BlockState::draining:
+        ++seen.draining;
+        good = b.holders == 1 && !in_index;
+        break;
     }
     if (!good) return false;
   }

@@ -14,11 +14,12 @@ class BlockPool;
 
 /// What a block is being used for.
 ///
-///            take            grant           committed
-///   free ──────────► held  free ────► granted ────────► held        release of the last holder: → cached if its
-///   cached ────────► held                │ drain                    tokens are published, else → free
-///          (match)                       ▼
-///                                     draining ── release (its writer can no longer write) ──► free
+///   take       free or (evicting) cached → held
+///   match      cached → held; held: one more holder
+///   grant      free or (evicting) cached → granted
+///   committed  granted → held: its writer is done
+///   drain      granted → draining: its holder gave up before its writer
+///   release    by the last holder: held → cached if its tokens are published, everything else → free
 enum class BlockState : std::uint8_t {
   free,
   cached,    ///< no holder, but its KV is in the prefix index: a match revives it, a take may evict it
@@ -114,7 +115,8 @@ class BlockPool {
   struct Block {
     BlockState state = BlockState::free;
     std::int32_t holders = 0;
-    BlockId older = PrefixIndex::kNoBlock, newer = PrefixIndex::kNoBlock;  // neighbours in the LRU list of cached blocks
+    BlockId older = PrefixIndex::kNoBlock,
+            newer = PrefixIndex::kNoBlock;  // neighbours in the LRU list of cached blocks
   };
   Block& at(BlockId block) { return blocks_[static_cast<std::size_t>(block)]; }
   std::int32_t& count(BlockState state);

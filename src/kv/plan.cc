@@ -37,14 +37,15 @@ std::int32_t block_end(const PlanSide& side, std::int32_t token) {
 
 Result<void> check_side(const PlanSide& side, const char* name, std::int32_t begin, std::int32_t end) {
   const auto bad = [&](const std::string& what) { return fail(Errc::protocol, std::string(name) + ": " + what); };
-  if (side.layout.block_tokens <= 0 || side.heads.count != side.layout.kv_heads) return bad("heads or block size invalid");
+  if (side.layout.block_tokens <= 0 || side.heads.count != side.layout.kv_heads)
+    return bad("heads or block size invalid");
   if (side.layout.run_bytes() % static_cast<std::size_t>(side.layout.block_tokens) != 0) {
     return bad("a token's KV is not a whole number of bytes");
   }
   const std::int64_t covered = side.first_token + std::ssize(side.blocks) * side.layout.block_tokens;
   if (begin < side.first_token || end > covered || begin > end) {
-    return bad("blocks cover tokens [" + std::to_string(side.first_token) + ", " + std::to_string(covered) + "), not [" +
-               std::to_string(begin) + ", " + std::to_string(end) + ")");
+    return bad("blocks cover tokens [" + std::to_string(side.first_token) + ", " + std::to_string(covered) +
+               "), not [" + std::to_string(begin) + ", " + std::to_string(end) + ")");
   }
   for (const BlockId block : side.blocks) {
     if (block < 0 || block >= side.layout.blocks) return bad("no block " + std::to_string(block) + " in the pool");
@@ -101,8 +102,7 @@ Result<std::vector<CopyRun>> plan_tokens(const PlanSide& source, const PlanSide&
   }
   if (auto good = check_side(source, "sender", begin, end); !good) return std::unexpected(good.error());
   if (auto good = check_side(target, "receiver", begin, end); !good) return std::unexpected(good.error());
-  const std::size_t token_bytes =
-      source.layout.run_bytes() / static_cast<std::size_t>(source.layout.block_tokens);
+  const std::size_t token_bytes = source.layout.run_bytes() / static_cast<std::size_t>(source.layout.block_tokens);
   const HeadRange heads = intersect(source.heads, target.heads);
   std::vector<CopyRun> runs;
   for (std::int32_t token = begin; token < end;) {

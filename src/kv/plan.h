@@ -40,8 +40,8 @@ HeadRange intersect(HeadRange a, HeadRange b);
 /// Whether, of all ranks that hold the same heads, `rank` is the one that sends them.
 bool sends_heads(std::int32_t model_heads, std::int32_t rank, std::int32_t ranks);
 
-/// One side of a general plan: a rank's pool, its heads, and its blocks of the sequence. blocks[0] holds the tokens from
-/// `first_token` on, a multiple of the side's block_tokens.
+/// One side of a general plan: a rank's pool, its heads, and its blocks of the sequence. blocks[0] holds the tokens
+/// from `first_token` on, a multiple of the side's block_tokens.
 struct PlanSide {
   KvLayout layout;
   HeadRange heads;  ///< count == layout.kv_heads

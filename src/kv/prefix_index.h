@@ -49,9 +49,9 @@ class PrefixIndex {
   std::int32_t block_tokens_;
   std::int32_t size_ = 0;
   Node last_node_ = kRoot;
-  std::vector<Entry> entries_;     // [block]
-  std::vector<TokenId> tokens_;    // [block][block_tokens]
-  std::vector<BlockId> buckets_;   // heads of the chains; a power of two of them
+  std::vector<Entry> entries_;    // [block]
+  std::vector<TokenId> tokens_;   // [block][block_tokens]
+  std::vector<BlockId> buckets_;  // heads of the chains; a power of two of them
 };
 
 }  // namespace baton::kv

@@ -99,18 +99,21 @@ void Dispatcher::add_worker(const WorkerConfig& worker) {
   auto link = std::make_unique<WorkerLink>(std::move(options), std::move(events));
   *slot = link.get();
   x_tasks.spawn(link->run());
-  x_metrics.worker_up.with({worker.name, role_name(worker.role)}).set(0);
+  x_metrics.worker(worker.name).clear();
   x_links.emplace(id, std::move(link));
 }
 
 void Dispatcher::on_worker_event(WorkerLink& link, const schedule::Event& event) {
   const bool up = std::holds_alternative<schedule::WorkerUp>(event);
   const bool down = std::holds_alternative<schedule::WorkerDown>(event);
-  if (up || down) x_metrics.worker_up.with({link.config().name, role_name(link.config().role)}).set(up ? 1 : 0);
-  if (up) {
-    recompute_max_context();
-    x_metrics.worker_blocks.with({link.config().name, "total"}).set(link.info().total_blocks);
+  if (up || down) {
+    auto gauges = x_metrics.worker(link.config().name);
+    gauges.clear();
+    gauges.up.set(up ? 1 : 0);
+    gauges.total_blocks.set(up ? link.info().total_blocks : 0);
+    publish_gauges();
   }
+  if (up) recompute_max_context();
   feed(event);
 }
 
@@ -125,19 +128,19 @@ void Dispatcher::recompute_max_context() {
 }
 
 void Dispatcher::on_load(const WorkerLink& link, const wire::Load& load) {
-  const std::string& name = link.config().name;
-  x_metrics.worker_blocks.with({name, "free"}).set(load.free_blocks());
-  x_metrics.worker_blocks.with({name, "cached"}).set(load.cached_blocks());
-  x_metrics.worker_blocks.with({name, "draining"}).set(load.draining_blocks());
-  x_metrics.worker_sequences.with({name, "running"}).set(load.running());
-  x_metrics.worker_sequences.with({name, "waiting"}).set(load.waiting());
-  x_metrics.worker_sequences.with({name, "reserved"}).set(load.reserved());
-  x_metrics.worker_kv_bytes.with({name, "sent"}).set(static_cast<double>(load.kv_bytes_sent()));
-  x_metrics.worker_kv_bytes.with({name, "received"}).set(static_cast<double>(load.kv_bytes_received()));
-  x_metrics.worker_tokens.with({name, "prefill"}).set(static_cast<double>(load.prefill_tokens()));
-  x_metrics.worker_tokens.with({name, "decode"}).set(static_cast<double>(load.decode_tokens()));
-  x_metrics.worker_tokens.with({name, "prefix_hit"}).set(static_cast<double>(load.prefix_hit_tokens()));
-  x_metrics.worker_preemptions.with({name}).set(static_cast<double>(load.preemptions()));
+  const auto gauges = x_metrics.worker(link.config().name);
+  gauges.free_blocks.set(load.free_blocks());
+  gauges.cached_blocks.set(load.cached_blocks());
+  gauges.draining_blocks.set(load.draining_blocks());
+  gauges.reserved_blocks.set(load.reserved());
+  gauges.running.set(load.running());
+  gauges.waiting.set(load.waiting());
+  gauges.kv_bytes_sent.set(static_cast<double>(load.kv_bytes_sent()));
+  gauges.kv_bytes_received.set(static_cast<double>(load.kv_bytes_received()));
+  gauges.prefill_tokens.set(static_cast<double>(load.prefill_tokens()));
+  gauges.decode_tokens.set(static_cast<double>(load.decode_tokens()));
+  gauges.prefix_hit_tokens.set(static_cast<double>(load.prefix_hit_tokens()));
+  gauges.preemptions.set(static_cast<double>(load.preemptions()));
 }
 
 RequestId Dispatcher::submit(std::shared_ptr<const GenerationSpec> spec, TimePoint deadline, GenerationSink& sink,
@@ -277,6 +280,13 @@ void Dispatcher::publish_gauges() {
   x_metrics.placements.with({"split"}).add(now.split - x_published.split);
   x_metrics.placements.with({"local"}).add(now.local - x_published.local);
   x_published = now;
+  if (x_shard != "0") return;  // every shard has the same workers
+  for (const Role role : {Role::prefill, Role::decode, Role::both}) {
+    const auto count = std::ranges::count_if(x_links, [role](const auto& entry) {
+      return entry.second->connected() && entry.second->info().role == role;
+    });
+    x_metrics.workers_up.with({role_name(role)}).set(static_cast<double>(count));
+  }
 }
 
 }  // namespace baton::router

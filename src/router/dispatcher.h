@@ -52,7 +52,6 @@ class Dispatcher {
   std::vector<std::string> not_ready() const;
   /// Tokens a prompt and its answer may have together: the least of the workers'. 0 before any worker was seen.
   std::int32_t max_context() const { return x_max_context; }
-  std::size_t active() const { return x_active.size(); }
   void publish_gauges();
 
  private:

@@ -22,11 +22,37 @@ RouterMetrics::RouterMetrics(metrics::Registry& r)
       placements(r.counters({"baton_placements_total", "Attempts by mode.", {"mode"}})),
       kv_transfer_bytes(r.counters({"baton_kv_transfer_bytes_total", "KV cache moved between workers.", {"transport"}})),
       kv_transfers(r.counters({"baton_kv_transfers_total", "KV hand-overs completed.", {"transport"}})),
-      worker_up(r.gauges({"baton_worker_up", "1 while the worker is connected.", {"worker", "role"}})),
-      worker_blocks(r.gauges({"baton_worker_kv_blocks", "KV blocks by state.", {"worker", "state"}})),
-      worker_sequences(r.gauges({"baton_worker_sequences", "Sequences by state.", {"worker", "state"}})),
-      worker_kv_bytes(r.gauges({"baton_worker_kv_bytes", "KV bytes since the worker started.", {"worker", "direction"}})),
-      worker_tokens(r.gauges({"baton_worker_tokens", "Tokens since the worker started.", {"worker", "kind"}})),
-      worker_preemptions(r.gauges({"baton_worker_preemptions", "Preemptions since the worker started.", {"worker"}})) {}
+      workers_up(r.gauges({"baton_workers_up", "Connected workers.", {"role"}})),
+      x_registry(r) {}
+
+RouterMetrics::WorkerGauges RouterMetrics::worker(std::string_view name) {
+  const auto gauge = [&](std::string family, std::string help) -> metrics::Gauge& {
+    return x_registry.gauges({std::move(family), std::move(help), {"worker"}}).with({name});
+  };
+  return {
+      .up = gauge("baton_worker_up", "1 while the worker is connected."),
+      .total_blocks = gauge("baton_worker_total_blocks", "KV blocks of the worker."),
+      .free_blocks = gauge("baton_worker_free_blocks", "KV blocks free or evictable."),
+      .cached_blocks = gauge("baton_worker_cached_blocks", "KV blocks held by the prefix cache only."),
+      .draining_blocks = gauge("baton_worker_draining_blocks", "KV blocks of aborted transfers not let go yet."),
+      .reserved_blocks = gauge("baton_worker_reserved_blocks", "KV blocks granted to a transfer and not committed."),
+      .running = gauge("baton_worker_running", "Sequences in the batch."),
+      .waiting = gauge("baton_worker_waiting", "Sequences not admitted yet."),
+      .kv_bytes_sent = gauge("baton_worker_kv_bytes_sent", "KV bytes sent since the worker started."),
+      .kv_bytes_received = gauge("baton_worker_kv_bytes_received", "KV bytes received since the worker started."),
+      .prefill_tokens = gauge("baton_worker_prefill_tokens", "Prompt tokens computed since the worker started."),
+      .decode_tokens = gauge("baton_worker_decode_tokens", "Tokens decoded since the worker started."),
+      .prefix_hit_tokens = gauge("baton_worker_prefix_hit_tokens", "Prompt tokens found cached since the start."),
+      .preemptions = gauge("baton_worker_preemptions", "Preemptions since the worker started."),
+  };
+}
+
+void RouterMetrics::WorkerGauges::clear() {
+  for (metrics::Gauge* gauge : {&up, &total_blocks, &free_blocks, &cached_blocks, &draining_blocks, &reserved_blocks,
+                                &running, &waiting, &kv_bytes_sent, &kv_bytes_received, &prefill_tokens,
+                                &decode_tokens, &prefix_hit_tokens, &preemptions}) {
+    gauge->set(0);
+  }
+}
 
 }  // namespace baton::router

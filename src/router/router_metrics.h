@@ -26,12 +26,29 @@ struct RouterMetrics {
   metrics::Family<metrics::Counter>& placements;       ///< mode: split, local
   metrics::Family<metrics::Counter>& kv_transfer_bytes;  ///< transport
   metrics::Family<metrics::Counter>& kv_transfers;       ///< transport
-  metrics::Family<metrics::Gauge>& worker_up;            ///< worker, role
-  metrics::Family<metrics::Gauge>& worker_blocks;        ///< worker, state: total, free, cached, draining
-  metrics::Family<metrics::Gauge>& worker_sequences;     ///< worker, state: running, waiting, reserved
-  metrics::Family<metrics::Gauge>& worker_kv_bytes;      ///< worker, direction: sent, received
-  metrics::Family<metrics::Gauge>& worker_tokens;        ///< worker, kind: prefill, decode, prefix_hit
-  metrics::Family<metrics::Gauge>& worker_preemptions;   ///< worker
+  metrics::Family<metrics::Gauge>& workers_up;  ///< role: how many are connected
+  /// What each worker last reported; all zero while it is away.
+  struct WorkerGauges {
+    metrics::Gauge& up;
+    metrics::Gauge& total_blocks;
+    metrics::Gauge& free_blocks;
+    metrics::Gauge& cached_blocks;
+    metrics::Gauge& draining_blocks;
+    metrics::Gauge& reserved_blocks;
+    metrics::Gauge& running;
+    metrics::Gauge& waiting;
+    metrics::Gauge& kv_bytes_sent;
+    metrics::Gauge& kv_bytes_received;
+    metrics::Gauge& prefill_tokens;
+    metrics::Gauge& decode_tokens;
+    metrics::Gauge& prefix_hit_tokens;
+    metrics::Gauge& preemptions;
+    void clear();
+  };
+  WorkerGauges worker(std::string_view name);
+
+ private:
+  metrics::Registry& x_registry;
 };
 
 }  // namespace baton::router

@@ -72,13 +72,13 @@ void Shard::begin_stop() {
 
 /// Refuse, let the running requests finish, cut what is left. A second stop() skips the waiting.
 asio::awaitable<void> Shard::drain() {
-  log_info("router", "draining", {{"running", x_dispatcher.active()}});
+  log_info("router", "draining", {{"running", x_server.answering()}});
   x_dispatcher.start_drain();
   x_server.close_after_answers();
   const TimePoint grace_ends = Clock::now() + x_drain.grace;
   const TimePoint cut_at = grace_ends + x_drain.timeout;
   const auto waiting = [&](TimePoint now) {
-    return x_stops == 1 && (now < grace_ends || (x_dispatcher.active() > 0 && now < cut_at));
+    return x_stops == 1 && (now < grace_ends || (x_server.answering() > 0 && now < cut_at));
   };
   bool accepting = true;
   while (waiting(Clock::now())) {
@@ -88,13 +88,9 @@ asio::awaitable<void> Shard::drain() {
     (void)error;
   }
   x_server.stop_accepting();
-  if (x_stops == 1 && x_server.connections() > 0) {  // answers already complete get a moment to leave
-    x_pause.expires_after(kDrainPoll);
-    auto [error] = co_await x_pause.async_wait(aio::kNoThrow);
-    (void)error;
-  }
   co_await x_server.stop();
   co_await x_dispatcher.stop();
+  x_io.stop();  // the program's own signals and children may still wait on this loop
 }
 
 asio::awaitable<void> Shard::publish_gauges() {

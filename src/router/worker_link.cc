@@ -24,6 +24,7 @@ namespace {
 constexpr std::string_view kLog = "router.worker";
 constexpr Duration kFirstPause = 100ms;
 constexpr Duration kLongestPause = 5s;
+constexpr std::size_t kMaxPrefills = 1U << 16;
 
 std::span<const std::byte> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
@@ -85,8 +86,11 @@ void WorkerLink::send(const wire::Envelope& envelope) {
 }
 
 void WorkerLink::note_prefill(const wire::Envelope& envelope) {
-  if (envelope.has_prefill()) x_prefills.insert(envelope.prefill().attempt());
-  if (envelope.has_cancel()) x_prefills.erase(envelope.cancel().attempt());
+  if (!envelope.has_prefill()) return;
+  // A cancelled attempt may have been handed over already, so it stays until the worker tells; should it never tell,
+  // the bound makes room.
+  if (x_prefills.size() >= kMaxPrefills) x_prefills.erase(x_prefills.begin());
+  x_prefills.insert(envelope.prefill().attempt());
 }
 
 /// One connection from dialling to its end; the error says why it ended.

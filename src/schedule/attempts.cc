@@ -162,12 +162,15 @@ void LifeCycle::attempt_failed(Request& request, WorkerId culprit, Error error) 
   const bool accepted =
       attempt.mode == Mode::split && culprit == attempt.decode.worker ? attempt.ticket : attempt.first_token;
   const bool refused = is_refusal(error.code) && !accepted;
-  const bool prefilled = attempt.mode == Mode::split && attempt.first_token && attempt.prefill.open;
+  const bool prefilled = attempt.mode == Mode::split && attempt.first_token && culprit != attempt.prefill.worker;
   if (prefilled) request.cached_on = attempt.prefill.worker;
   end_attempt(request);
   if (!is_retryable(error.code)) return fail_request(request, std::move(error));
   if (refused) {
-    if (error.code == Errc::draining) members_.draining(culprit);
+    if (error.code == Errc::draining) {
+      members_.draining(culprit);
+      count_workers();
+    }
     members_.refused(culprit, request.tokens());
     request.refused_by.push_back(culprit);
     ++request.refusals;

@@ -10,6 +10,27 @@ namespace {
 /// Tokens of D that may arrive before P's first token; more means that P's is lost.
 constexpr std::size_t kMaxEarlyTokens = 1024;
 
+/// Errors of the KV plane: between these two workers it did not work, elsewhere it may.
+bool is_handover_error(Errc code) {
+  switch (code) {
+    case Errc::timeout:
+    case Errc::worker_lost:
+    case Errc::transfer_failed:
+    case Errc::protocol:
+    case Errc::config:
+    case Errc::io:
+    case Errc::cancelled: return true;
+    default: return false;
+  }
+}
+
+/// Who is better avoided after a failed hand-over. One that hears nothing accuses its peer; otherwise it is D, because
+/// P's prefix cache makes the replay cheap.
+WorkerId suspect(const Attempt& attempt, WorkerId reporter, Errc code) {
+  const bool peer_silent = code == Errc::timeout || code == Errc::worker_lost;
+  return peer_silent && reporter == attempt.decode.worker ? attempt.prefill.worker : attempt.decode.worker;
+}
+
 }  // namespace
 
 /// nullptr for attempts that ended: their late frames mean nothing.
@@ -62,7 +83,13 @@ void LifeCycle::on(const FailedIn& event) {
   close(*side);
   // P's part was over: D has the KV and the client the token D cannot repeat.
   if (side == &attempt.prefill && attempt.handed && attempt.first_token) return;
-  attempt_failed(*request, event.worker, event.error);
+  const bool handing_over = attempt.mode == Mode::split && attempt.ticket && !attempt.handed;
+  if (handing_over && is_handover_error(event.error.code) && now_ < request->deadline) {
+    const WorkerId culprit = suspect(attempt, event.worker, event.error.code);
+    attempt_failed(*request, culprit, {Errc::transfer_failed, event.error.message});
+  } else {
+    attempt_failed(*request, event.worker, event.error);
+  }
   pump();
 }
 

@@ -171,6 +171,8 @@ void LifeCycle::finish(Request& request) {
 
 void LifeCycle::fail_request(Request& request, Error error) {
   ++stats_.failed;
+  const int status = errc_info(error.code).http_status;
+  if (error.retry_after_s == 0 && (status == 429 || status == 503)) error.retry_after_s = retry_after_s();
   commands_.emplace_back(Fail{request.id, std::move(error)});
   erase(request);
 }

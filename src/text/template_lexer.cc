@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "text/template_text.h"
 #include "text/utf8.h"
 
 namespace baton::text {
@@ -82,7 +83,7 @@ class Lexer {
     const char type = tag < source_.size() ? source_[tag + 1] : '\0';
     const char mark = tag + 2 < source_.size() ? source_[tag + 2] : '\0';
     if (type != '\0' && mark == '-') {
-      while (!data.empty() && is_space(data.back())) data.remove_suffix(1);
+      data = strip(data, Side::right);
     } else if (mark != '+' && (type == '%' || type == '#')) {
       data = without_indent(data);
     }
@@ -99,20 +100,18 @@ class Lexer {
 
   // lstrip_blocks: spaces between the start of the line and a block go.
   std::string_view without_indent(std::string_view data) const {
-    std::size_t end = data.size();
-    while (end > 0 && is_space(data[end - 1]) && data[end - 1] != '\n') --end;
-    const bool at_line_start = end > 0 ? data[end - 1] == '\n' : line_start_;
-    return at_line_start ? data.substr(0, end) : data;
+    const std::size_t line = data.rfind('\n') + 1;  // 0 if there is no newline
+    const bool at_line_start = line > 0 || line_start_;
+    return at_line_start && strip(data.substr(line), Side::left).empty() ? data.substr(0, line) : data;
   }
 
   // Behind a tag: `-` eats all white space, otherwise a block or comment eats one newline (trim_blocks).
   void after_tag(char mark, bool trims) {
     line_start_ = false;
     if (mark == '-') {
-      while (at_ < source_.size() && is_space(source_[at_])) {
-        line_start_ = source_[at_] == '\n';
-        advance(1);
-      }
+      const std::size_t spaces = source_.size() - at_ - strip(source_.substr(at_), Side::left).size();
+      advance(spaces);
+      line_start_ = spaces > 0 && source_[at_ - 1] == '\n';
     } else if (trims && mark != '+' && ahead("\n")) {
       advance(1);
       line_start_ = true;
@@ -121,7 +120,8 @@ class Lexer {
 
   void skip_comment() {
     const std::size_t close = source_.find("#}", at_);
-    if (close == source_.npos) return refuse("missing end of comment tag");
+    if (close == source_.npos && at_ < source_.size()) return refuse("missing end of comment tag");
+    if (close == source_.npos) return;
     const char mark = close > at_ ? source_[close - 1] : '\0';
     advance(close + 2 - at_);
     after_tag(mark, true);
@@ -133,7 +133,7 @@ class Lexer {
     const std::size_t first = tokens_.size();
     std::vector<char> brackets;
     while (true) {
-      while (at_ < source_.size() && is_space(source_[at_])) advance(1);
+      advance(source_.size() - at_ - strip(source_.substr(at_), Side::left).size());
       if (at_ >= source_.size()) return refuse("unexpected end of template");
       const bool marked = (source_[at_] == '-' || source_[at_] == '+') && source_.substr(at_ + 1).starts_with(close);
       if (brackets.empty() && (marked || ahead(close))) {
@@ -167,7 +167,7 @@ class Lexer {
       if (!source_.substr(i).starts_with("%}")) continue;
       std::string_view data = source_.substr(at_, open - at_);
       if (open_mark == '-') {
-        while (!data.empty() && is_space(data.back())) data.remove_suffix(1);
+        data = strip(data, Side::right);
       } else if (open_mark != '+') {
         data = without_indent(data);
       }

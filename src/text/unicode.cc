@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -71,6 +72,42 @@ std::string map_with(std::string_view text, unsigned options) {
   return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size)};
 }
 
+// The canonical decomposition of `text` in canonical order. utf8proc orders marks by exchanging neighbours, which is
+// quadratic in the length of a run; once ordered it has nothing left to exchange.
+std::string ordered_decomposition(std::string_view text) {
+  std::vector<utf8proc_int32_t> points;
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint c = decode_utf8(text, i);
+    i += c.size;
+    std::array<utf8proc_int32_t, 32> parts{};
+    int boundclass = 0;
+    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.value), parts.data(), parts.size(),
+                                               kDecompose, &boundclass);
+    points.insert(points.end(), parts.begin(), parts.begin() + std::max<utf8proc_ssize_t>(count, 0));
+  }
+  // Counting sort by combining class of every run of marks keeps equal classes in their order.
+  const auto class_of = [](utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; };
+  std::string out;
+  for (std::size_t i = 0; i < points.size();) {
+    if (class_of(points[i]) == 0) {
+      append_utf8(out, static_cast<char32_t>(points[i++]));
+      continue;
+    }
+    std::map<utf8proc_propval_t, std::string> marks;
+    for (; i < points.size() && class_of(points[i]) != 0; ++i) {
+      append_utf8(marks[class_of(points[i])], static_cast<char32_t>(points[i]));
+    }
+    for (const auto& [combining_class, characters] : marks) out += characters;
+  }
+  return out;
+}
+
+std::string compose_stretch(std::string_view text) {
+  constexpr std::size_t kLong = 256;  // bytes
+  if (text.size() <= kLong) return map_with(text, kCompose);
+  return map_with(ordered_decomposition(text), kCompose);
+}
+
 // Normalises only the stretches around unstable characters: [a stable starter before, the next stable starter).
 std::string to_nfc(std::string_view text) {
   const UnicodeTable& table = UnicodeTable::instance();
@@ -92,7 +129,7 @@ std::string to_nfc(std::string_view text) {
       end += next.size;
     }
     out += text.substr(copied, starter - copied);
-    out += map_with(text.substr(starter, end - starter), UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    out += compose_stretch(text.substr(starter, end - starter));
     copied = starter = i = end;
   }
   out += text.substr(copied);

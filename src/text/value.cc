@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::size_t kIndexedFrom = 12;  // maps with fewer members are searched
 
+constexpr std::uint64_t kScalarWeight = 8;
+
+std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
+
 double as_double(const Value& v) {
   if (v.is(Value::Kind::boolean)) return v.boolean() ? 1 : 0;
   return v.is(Value::Kind::integer) ? static_cast<double>(v.integer()) : v.number();
@@ -27,6 +31,7 @@ bool equal_numbers(const Value& a, const Value& b) {
 struct Value::ArrayData {
   std::vector<Value> items;
   int depth = 1;
+  std::uint64_t weight = kScalarWeight;
   bool tuple = false;
 };
 
@@ -34,11 +39,15 @@ struct Value::MapData {
   std::vector<Member> members;
   std::unordered_map<std::string_view, std::size_t> index;  // empty for small maps
   int depth = 1;
+  std::uint64_t weight = kScalarWeight;
 };
 
 Value Value::make_array(std::vector<Value> items, bool tuple) {
   auto data = std::make_shared<ArrayData>();
-  for (const Value& item : items) data->depth = std::max(data->depth, item.depth() + 1);
+  for (const Value& item : items) {
+    data->depth = std::max(data->depth, item.depth() + 1);
+    data->weight = saturating_add(data->weight, item.weight());
+  }
   data->items = std::move(items);
   data->tuple = tuple;
   Value out;
@@ -60,6 +69,9 @@ Value Value::map(std::vector<Member> members) {
     } else {
       data->members[it->second].second = std::move(member.second);
     }
+  }
+  for (const Member& member : data->members) {
+    data->weight = saturating_add(data->weight, saturating_add(member.first.size(), member.second.weight()));
   }
   if (data->members.size() >= kIndexedFrom) {
     for (std::size_t i = 0; i < data->members.size(); ++i) data->index.emplace(data->members[i].first, i);
@@ -93,6 +105,12 @@ int Value::depth() const {
   if (is(Kind::array)) return std::get<std::shared_ptr<const ArrayData>>(data_)->depth;
   if (is(Kind::map)) return std::get<std::shared_ptr<const MapData>>(data_)->depth;
   return 0;
+}
+
+std::uint64_t Value::weight() const {
+  if (is(Kind::array)) return std::get<std::shared_ptr<const ArrayData>>(data_)->weight;
+  if (is(Kind::map)) return std::get<std::shared_ptr<const MapData>>(data_)->weight;
+  return kScalarWeight + (is(Kind::string) ? string().size() : 0);
 }
 
 bool Value::truthy() const {

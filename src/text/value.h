@@ -75,6 +75,9 @@ class Value {
   /// How deep arrays and maps nest in this value; 0 for a scalar.
   int depth() const;
 
+  /// Roughly the bytes it takes to write this value out, everything inside included; shared parts count each time.
+  std::uint64_t weight() const;
+
   /// Python's bool().
   bool truthy() const;
   /// Python's ==.

@@ -90,6 +90,18 @@ bool has_rdma_device() {
   return !error && devices != std::filesystem::directory_iterator();
 }
 
+Result<void> check_devices(const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    const auto device = name.substr(0, name.find(':'));
+    const bool plain = !device.empty() && device.find('/') == std::string::npos && !device.starts_with('.');
+    std::error_code error;
+    const bool known = plain && (std::filesystem::exists("/sys/class/net/" + device, error) ||
+                                 std::filesystem::exists("/sys/class/infiniband/" + device, error));
+    if (!known) return fail(Errc::config, text("kv_transfer.devices: this machine has no device '", name, "'"));
+  }
+  return {};
+}
+
 Result<LocalAddress> resolve_local(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "baton/error.h"
 
@@ -15,6 +16,9 @@ std::uint64_t random_bits();
 
 /// True when an RDMA device is visible (/sys/class/infiniband).
 bool has_rdma_device();
+
+/// Every name ("eth0", "mlx5_0:1") is a network or RDMA device of this machine. Errors: config.
+Result<void> check_devices(const std::vector<std::string>& names);
 
 /// A numeric address of this machine for `host`, a name or an address. "0.0.0.0" and "::" become an address that peers
 /// can reach, if there is one. Errors: config.

@@ -64,10 +64,14 @@ void Sender::reconnect(Session& session, TimePoint now) {
 }
 
 DataPath Sender::best_path(const Ticket& ticket) const {
-  if (x_options.protocol == KvProtocol::tcp || ticket.memory.length == 0) return DataPath::message;
-  if (x_options.protocol == KvProtocol::rdma) return DataPath::put;
-  if (x_options.protocol == KvProtocol::shm || ticket.host == x_options.host) return DataPath::mapped;
-  return DataPath::put;
+  switch (x_options.protocol) {
+    case KvProtocol::tcp: return DataPath::message;
+    case KvProtocol::rdma: return DataPath::put;
+    case KvProtocol::shm: return DataPath::mapped;
+    case KvProtocol::automatic: break;
+  }
+  if (ticket.memory.length == 0) return DataPath::message;
+  return ticket.host == x_options.host ? DataPath::mapped : DataPath::put;
 }
 
 Result<DataPath> Sender::attach(const Session& session, ConnectionId connection) {

@@ -116,8 +116,7 @@ Result<void> describe_memory(UcxSetup& setup, std::size_t bytes) {
 }  // namespace
 
 Result<UcxSetup> open_ucx(const UcxOptions& options, const std::string& device) {
-  static const bool log_forwarded = (ucs_log_push_handler(forward_log), true);
-  (void)log_forwarded;
+  [[maybe_unused]] static const bool log_forwarded = (ucs_log_push_handler(forward_log), true);
   if (options.protocol == KvProtocol::rdma && !has_rdma_device() && !options.allow_fallback) {
     return fail(Errc::config,
                 "kv_transfer.protocol is rdma, but this machine has no RDMA device (/sys/class/infiniband is empty); "

@@ -400,6 +400,7 @@ void UcxTransport::wake() {
 }
 
 Result<std::unique_ptr<Transport>> make_ucx_transport(const UcxOptions& options) {
+  if (auto known = check_devices(options.devices); !known) return std::unexpected(known.error());
   const auto local = resolve_local(options.listen_host);
   if (!local) return std::unexpected(local.error());
   auto setup = open_ucx(options, local->device);

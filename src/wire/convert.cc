@@ -282,6 +282,12 @@ Result<void> validate(const Prefilled& prefilled) {
   return bad("cached_tokens", std::to_string(prefilled.cached_tokens()));
 }
 
+Result<void> validate(const Handed& handed) {
+  constexpr std::uint64_t kMaxMicros = std::uint64_t{1} << 53;
+  if (handed.micros() > kMaxMicros) return bad("micros", std::to_string(handed.micros()));
+  return check_bytes("transport", handed.transport().size(), kMaxNameBytes);
+}
+
 std::uint32_t timeout_ms(TimePoint deadline, TimePoint now) {
   if (deadline == kNever) return 0;
   if (deadline <= now) return 1;

@@ -50,6 +50,8 @@ Result<void> validate(const Load& load);
 Result<void> validate(const Ticket& ticket);
 Result<void> validate(const Grant& grant);
 Result<void> validate(const Prefilled& prefilled);
+/// `micros` fits std::chrono::microseconds, the transport's name is bounded.
+Result<void> validate(const Handed& handed);
 
 /// Deadlines travel as milliseconds left, because clocks differ: 0 means none; a deadline already past becomes 1.
 std::uint32_t timeout_ms(TimePoint deadline, TimePoint now);

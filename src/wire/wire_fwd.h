@@ -6,6 +6,7 @@ namespace baton::wire {
 class Envelope;
 class Failed;
 class Grant;
+class Handed;
 class HelloReply;
 class Load;
 class Prefilled;

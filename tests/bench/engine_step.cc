@@ -1,5 +1,6 @@
 // What the engine itself costs: scheduling per step without a model, and sampling per token.
-//   cmake --preset release && cmake --build build/release --target bench_engine_step && build/release/bin/bench_engine_step
+//   cmake --preset release && cmake --build build/release --target bench_engine_step &&
+//   build/release/bin/bench_engine_step
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
@@ -53,8 +54,8 @@ void decode_step(benchmark::State& state) {
   for (std::int32_t i = 0; i < batch; ++i) engine->generate(prompt(32, i)).value();
   for (std::int32_t i = 0; i < batch; ++i) engine->step();
   for (auto _ : state) benchmark::DoNotOptimize(engine->step().data());
-  state.counters["per_sequence"] = benchmark::Counter(
-      batch, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["per_sequence"] =
+      benchmark::Counter(batch, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(decode_step)->Arg(1)->Arg(64)->Arg(256)->Iterations(5000);
 
@@ -97,14 +98,19 @@ SamplingParams with(void (*change)(SamplingParams&)) {
   change(params);
   return params;
 }
-BENCHMARK_CAPTURE(sample_token, greedy, with([](SamplingParams& p) { p.temperature = 0; }))->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(sample_token, greedy, with([](SamplingParams& p) { p.temperature = 0; }))
+    ->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(sample_token, temperature, with([](SamplingParams&) {}))->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(sample_token, top_p, with([](SamplingParams& p) { p.top_p = 0.95F; }))->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(sample_token, top_k_50, with([](SamplingParams& p) { p.top_k = 50; }))->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(sample_token, top_k_50_top_p, with([](SamplingParams& p) { p.top_k = 50, p.top_p = 0.9F; }))->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(sample_token, top_p_flat, with([](SamplingParams& p) { p.top_p = 0.95F, p.temperature = 50; }))->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(sample_token, penalties, with([](SamplingParams& p) { p.repetition_penalty = 1.1F; }))->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(sample_token, logprobs_20, with([](SamplingParams& p) { p.logprobs = 20; }))->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(sample_token, top_k_50_top_p, with([](SamplingParams& p) { p.top_k = 50, p.top_p = 0.9F; }))
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(sample_token, top_p_flat, with([](SamplingParams& p) { p.top_p = 0.95F, p.temperature = 50; }))
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(sample_token, penalties, with([](SamplingParams& p) { p.repetition_penalty = 1.1F; }))
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(sample_token, logprobs_20, with([](SamplingParams& p) { p.logprobs = 20; }))
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace baton::engine

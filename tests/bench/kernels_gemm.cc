@@ -39,7 +39,7 @@ void gemm_shape(benchmark::State& state) {
   for (const float value : x) x16.push_back(to_bf16(value));
   Buffer y(static_cast<std::size_t>(rows * n) * sizeof(float));
   GemmArgs args{.x = dtype == DType::f32 ? static_cast<const void*>(x.data()) : x16.data(), .rows = rows, .x_stride = k,
-                .y = y.data(), .y_stride = n, .store = dtype == DType::f32 ? Store::f32 : Store::bf16};
+                .y = y.data(), .y_stride = n};
   std::size_t turn = 0;
   for (auto _ : state) gemm(device, weights[turn++ % weights.size()], args);
   const auto iterations = static_cast<double>(state.iterations());

@@ -28,6 +28,7 @@ void convert(const Envelope& envelope) {
     case Envelope::kTicket: (void)validate(envelope.ticket()); return;
     case Envelope::kGrant: (void)validate(envelope.grant()); return;
     case Envelope::kLoad: (void)validate(envelope.load()); return;
+    case Envelope::kHanded: (void)validate(envelope.handed()); return;
     case Envelope::kPrefilled: (void)validate(envelope.prefilled()); return;
     case Envelope::kFailed:
       if (errc_info(error_from_wire(envelope.failed()).code).code == Errc::ok) std::abort();

@@ -79,7 +79,9 @@ inline std::vector<TokenOut> reference_output(const FakeModel& model, const Gene
   std::vector<TokenId> tokens = spec.tokens;
   std::vector<TokenOut> output;
   const auto is_end = [&](TokenId t) {
-    const auto has = [t](const std::vector<TokenId>& list) { return std::find(list.begin(), list.end(), t) != list.end(); };
+    const auto has = [t](const std::vector<TokenId>& list) {
+      return std::find(list.begin(), list.end(), t) != list.end();
+    };
     return (!spec.sampling.ignore_eos && has(model.eos_tokens)) || has(spec.sampling.stop_token_ids);
   };
   for (;;) {

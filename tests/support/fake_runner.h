@@ -20,8 +20,8 @@ struct FakeModel {
   std::vector<TokenId> eos_tokens = {0};
 };
 
-/// A deterministic ModelRunner whose logits are a hash of every KV byte of the sequence, read back from the pool through
-/// the block table. Each position's KV depends on the whole prefix. One lost, stale, misplaced or foreign block
+/// A deterministic ModelRunner whose logits are a hash of every KV byte of the sequence, read back from the pool
+/// through the block table. Each position's KV depends on the whole prefix. One lost, stale, misplaced or foreign block
 /// therefore changes every later token. Row-invariant as the contract demands.
 class FakeRunner final : public engine::ModelRunner {
  public:
@@ -33,7 +33,12 @@ class FakeRunner final : public engine::ModelRunner {
 
   /// 16 bytes each of K and V for a token in a layer.
   KvLayout kv_layout(std::int32_t block_tokens) const override {
-    return {.layers = model_.layers, .blocks = 0, .kv_heads = 1, .block_tokens = block_tokens, .head_dim = 4, .dtype = DType::f32};
+    return {.layers = model_.layers,
+            .blocks = 0,
+            .kv_heads = 1,
+            .block_tokens = block_tokens,
+            .head_dim = 4,
+            .dtype = DType::f32};
   }
 
   void attach(KvPoolView pool) override { pool_ = pool; }
@@ -79,8 +84,8 @@ class FakeRunner final : public engine::ModelRunner {
   }
 
   std::uint64_t steps = 0;
-  std::int64_t last_rows = 0;        ///< rows of the last step
-  std::optional<Error> fail_next;    ///< the next step fails with this
+  std::int64_t last_rows = 0;      ///< rows of the last step
+  std::optional<Error> fail_next;  ///< the next step fails with this
   std::function<void(std::span<const engine::SequenceRows>)> before_step;
 
  private:
@@ -89,12 +94,13 @@ class FakeRunner final : public engine::ModelRunner {
   };
 
   static std::uint64_t link(std::uint64_t previous, TokenId token, std::int32_t position, std::int32_t layer) {
-    const std::uint64_t word = (static_cast<std::uint64_t>(static_cast<std::uint32_t>(token)) << 32U) |
-                               static_cast<std::uint32_t>(position);
+    const std::uint64_t word =
+        (static_cast<std::uint64_t>(static_cast<std::uint32_t>(token)) << 32U) | static_cast<std::uint32_t>(position);
     return hash_combine(hash_combine(previous, word), static_cast<std::uint64_t>(layer));
   }
   static std::uint64_t key_tail(TokenId token, std::int32_t position) {
-    return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(position)) << 32U) | static_cast<std::uint32_t>(token);
+    return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(position)) << 32U) |
+           static_cast<std::uint32_t>(token);
   }
   static std::uint64_t fold(std::uint64_t digest, Cell c) {
     return hash_combine(hash_combine(digest, c.k0 ^ mix64(c.k1)), c.v0 ^ mix64(c.v1));

@@ -30,6 +30,7 @@ struct SimOptions {
   double fail_chance = 0.0;     ///< of each attempt, once on each worker
   double refuse_chance = 0.0;   ///< of a reservation or generation although there is room
   double repeat_chance = 0.0;   ///< of a token frame
+  double mute_chance = 0.0;     ///< of a reservation not answered, or a hand-over not ended
   double abandon_chance = 0.0;  ///< of a request
   std::chrono::milliseconds mean_life{0};  ///< of a worker until it dies; 0: for ever
   std::chrono::milliseconds request_timeout{120'000};
@@ -74,7 +75,7 @@ class SimCluster {
     std::shared_ptr<const GenerationSpec> spec;
     std::int32_t blocks = 0;
     std::int32_t next = 0;
-    bool granted = false, prefilled = false, handed = false;
+    bool granted = false, prefilled = false;
   };
   struct Worker {
     WorkerId id;
@@ -82,7 +83,6 @@ class SimCluster {
     bool alive = false;
     bool draining = false;
     std::map<std::uint64_t, Held> held;
-    std::set<std::uint64_t> early_grants, cancelled;
     TimePoint inbox{}, outbox{};  ///< connections keep order
   };
   struct Client {

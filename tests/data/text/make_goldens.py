@@ -205,15 +205,18 @@ def main():
             text = merges_as_strings(text)
         (HERE / f"{name}.tokenizer.json").write_text(json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")))
         fresh = Tokenizer.from_file(str(HERE / f"{name}.tokenizer.json"))
-        rows, decoded = [], {}
+        rows, decoded, spaced = [], {}, []
         for i, text in enumerate(texts):
             ids = fresh.encode(text, add_special_tokens=False).ids
             rows.append(ids)
             back = fresh.decode(ids, skip_special_tokens=True)
-            if back != text:
+            if back == " " + text:
+                spaced.append(i)
+            elif back != text:
                 decoded[i] = back
         with_special = [fresh.encode(t, add_special_tokens=True).ids for t in texts[:20]]
         golden = {"tokenizers": tokenizers.__version__, "ids": rows, "with_special": with_special,
+                  "decoded_with_leading_space": spaced,
                   "decoded_if_changed": {str(k): v for k, v in decoded.items()}}
         (HERE / f"{name}.golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
         print(name, fresh.get_vocab_size(), "cases", len(rows), "tokens", sum(map(len, rows)), "changed", len(decoded))

@@ -16,15 +16,20 @@ void* operator new(std::size_t size) {
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace baton {
 
 TEST(EngineAllocation, decode_steps_allocate_nothing_once_warm) {
   test::FakeRunner runner({.vocab = 1000, .max_context = 4096});
   test::PoolMemory memory(runner, 400, 16);
-  const auto engine = std::move(*engine::Engine::create({.max_batch = 8, .chunk_tokens = 64, .blocks = 400}, runner, memory.view()));
+  const auto engine =
+      std::move(*engine::Engine::create({.max_batch = 8, .chunk_tokens = 64, .blocks = 400}, runner, memory.view()));
   for (int i = 0; i < 8; ++i) {
     GenerationSpec spec;
     spec.tokens.assign(20, 1 + i);

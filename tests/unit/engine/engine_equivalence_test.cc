@@ -42,7 +42,8 @@ void expect_reference_outputs(EngineHarness& harness, RandomSpecs& random, int r
 
 TEST(EngineEquivalence, batched_equals_alone) {
   RandomSpecs random(1);
-  EngineHarness harness({.max_batch = 16, .chunk_tokens = 256, .block_tokens = 16, .blocks = 400, .prefix_cache = false});
+  EngineHarness harness(
+      {.max_batch = 16, .chunk_tokens = 256, .block_tokens = 16, .blocks = 400, .prefix_cache = false});
   expect_reference_outputs(harness, random, 120, 90);
   EXPECT_EQ(harness.engine->load().prefix_hit_tokens, 0U);
 }
@@ -50,7 +51,8 @@ TEST(EngineEquivalence, batched_equals_alone) {
 TEST(EngineEquivalence, chunked_equals_whole) {
   for (const std::int32_t chunk : {1, 2, 7, 16, 33}) {
     RandomSpecs random(2);
-    EngineHarness harness({.max_batch = 8, .chunk_tokens = chunk, .block_tokens = 16, .blocks = 400, .prefix_cache = false});
+    EngineHarness harness(
+        {.max_batch = 8, .chunk_tokens = chunk, .block_tokens = 16, .blocks = 400, .prefix_cache = false});
     expect_reference_outputs(harness, random, 30, 90);
   }
 }
@@ -66,7 +68,8 @@ TEST(EngineEquivalence, preempted_equals_not_preempted) {
   for (const bool cache : {false, true}) {
     for (const std::int32_t blocks : {9, 12, 20}) {
       RandomSpecs random(4);
-      EngineHarness harness({.max_batch = 16, .chunk_tokens = 64, .block_tokens = 16, .blocks = blocks, .prefix_cache = cache});
+      EngineHarness harness(
+          {.max_batch = 16, .chunk_tokens = 64, .block_tokens = 16, .blocks = blocks, .prefix_cache = cache});
       expect_reference_outputs(harness, random, 150, 90);
       EXPECT_GT(harness.engine->load().preemptions, 0U) << blocks;
     }
@@ -227,7 +230,8 @@ TEST(EngineEquivalence, a_wrong_block_changes_the_output) {
   pair.decode.engine->commit(reservation.sequence, pair.prefill.of(source).tokens[0]);
   pair.decode.run();
   const auto expected = test::ids(test::reference_output(pair.decode.model, spec));
-  EXPECT_NE(test::ids(pair.decode.of(reservation.sequence).tokens), std::vector<TokenId>(expected.begin() + 1, expected.end()));
+  EXPECT_NE(test::ids(pair.decode.of(reservation.sequence).tokens),
+            std::vector<TokenId>(expected.begin() + 1, expected.end()));
 }
 
 }  // namespace baton

@@ -25,7 +25,9 @@ GenerationSpec prompt_of(int tokens, int max_tokens = 8, TokenId start = 1) {
   return spec;
 }
 
-EngineOptions small() { return {.max_batch = 8, .chunk_tokens = 32, .block_tokens = 16, .blocks = 32}; }
+EngineOptions small() {
+  return {.max_batch = 8, .chunk_tokens = 32, .block_tokens = 16, .blocks = 32};
+}
 
 }  // namespace
 
@@ -275,6 +277,22 @@ TEST(EngineReserve, is_refused_without_blocks_or_with_too_many_open) {
     h.engine->drained(r.sequence);
   }
   EXPECT_TRUE(h.all_blocks_back());
+}
+
+TEST(EngineReserve, does_not_take_the_blocks_the_queue_waits_for) {
+  EngineHarness h({.block_tokens = 16, .blocks = 10, .prefix_cache = false});
+  const auto first = *h.engine->reserve(prompt_of(6 * 16));
+  const auto waiting = *h.engine->generate(prompt_of(8 * 16, 2));
+  h.run();
+  h.engine->drop(first.sequence);
+  h.engine->drained(first.sequence);
+  EXPECT_EQ(h.engine->reserve(prompt_of(6 * 16)).error().code, Errc::out_of_blocks);
+  const auto beside = *h.engine->reserve(prompt_of(16));
+  h.run();
+  EXPECT_TRUE(h.of(waiting).finished());
+  h.engine->drop(beside.sequence);
+  h.engine->drained(beside.sequence);
+  EXPECT_TRUE(h.engine->reserve(prompt_of(6 * 16)).has_value());
 }
 
 TEST(EngineReserve, dropped_blocks_stay_out_of_use_until_drained) {

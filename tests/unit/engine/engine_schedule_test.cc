@@ -106,7 +106,8 @@ TEST(EngineSchedule, the_latest_arrived_is_preempted_and_the_first_never) {
   EXPECT_EQ(finished_at[0], 40U);  // as if it were alone
   EXPECT_LT(finished_at[0], finished_at[3]);
   for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_TRUE(test::same_output(h.of(all[i]).tokens, test::reference_output(h.model, prompt_of(8, 40, static_cast<int>(i)))));
+    EXPECT_TRUE(
+        test::same_output(h.of(all[i]).tokens, test::reference_output(h.model, prompt_of(8, 40, static_cast<int>(i)))));
   }
 }
 

@@ -36,7 +36,8 @@ std::optional<std::vector<double>> reference_distribution(const SampleInput& in,
   }
   const auto repetition = static_cast<double>(p.repetition_penalty);
   for (const TokenId t : all) at(t) = at(t) > 0 ? at(t) / repetition : at(t) * repetition;
-  for (const auto& [t, n] : output) at(t) -= static_cast<double>(p.frequency_penalty) * n + static_cast<double>(p.presence_penalty);
+  for (const auto& [t, n] : output)
+    at(t) -= static_cast<double>(p.frequency_penalty) * n + static_cast<double>(p.presence_penalty);
   std::vector<std::size_t> order(x.size());
   std::iota(order.begin(), order.end(), 0U);
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return x[a] > x[b]; });
@@ -69,7 +70,8 @@ std::optional<std::vector<double>> reference_distribution(const SampleInput& in,
 }
 
 struct Draws {
-  explicit Draws(std::vector<float> values, std::vector<TokenId> eos = {}) : logits(std::move(values)), sampler(static_cast<std::int32_t>(logits.size()), std::move(eos)) {}
+  explicit Draws(std::vector<float> values, std::vector<TokenId> eos = {})
+      : logits(std::move(values)), sampler(static_cast<std::int32_t>(logits.size()), std::move(eos)) {}
   TokenOut operator()(const SamplingParams& params, std::vector<TokenId> tokens = {0}, std::int32_t prompt = 1) {
     return sampler.sample({.logits = logits, .tokens = tokens, .prompt_tokens = prompt, .params = params});
   }
@@ -104,7 +106,9 @@ TEST(LogitMath, exp_is_within_two_ulp_of_the_library) {
 TEST(Sampler, agrees_with_the_definition_in_float64) {
   std::mt19937 random(1);
   const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
-  const auto real = [&](double low, double high) { return static_cast<float>(std::uniform_real_distribution<double>(low, high)(random)); };
+  const auto real = [&](double low, double high) {
+    return static_cast<float>(std::uniform_real_distribution<double>(low, high)(random));
+  };
   int checked = 0;
   for (int round = 0; round < 4000; ++round) {
     const int vocab = std::array{1, 3, 17, 64, 300, 3000}[static_cast<std::size_t>(pick(0, 5))];
@@ -133,7 +137,8 @@ TEST(Sampler, agrees_with_the_definition_in_float64) {
     const double u = static_cast<double>(philox_uniform(p.seed, tokens.size() - static_cast<std::size_t>(prompt)));
     double before = 0;
     std::size_t expected = 0;
-    while (before + (*probabilities)[expected] <= u && expected + 1 < probabilities->size()) before += (*probabilities)[expected++];
+    while (before + (*probabilities)[expected] <= u && expected + 1 < probabilities->size())
+      before += (*probabilities)[expected++];
     if (u - before < 1e-5 || before + (*probabilities)[expected] - u < 1e-5) continue;
     ++checked;
     ASSERT_EQ(sampler.sample(input).token, static_cast<TokenId>(expected)) << "round " << round << " vocab " << vocab;
@@ -224,7 +229,8 @@ TEST(Sampler, top_k_keeps_exactly_k_and_prefers_lower_ids_among_equals) {
 TEST(Sampler, top_p_keeps_the_smallest_set_that_reaches_it) {
   const std::vector<float> logits{std::log(0.5F), std::log(0.3F), std::log(0.2F)};
   SamplingParams p;
-  const std::vector<std::pair<float, std::size_t>> cases{{0.0F, 1}, {0.49F, 1}, {0.51F, 2}, {0.79F, 2}, {0.81F, 3}, {1.0F, 3}};
+  const std::vector<std::pair<float, std::size_t>> cases{{0.0F, 1},  {0.49F, 1}, {0.51F, 2},
+                                                         {0.79F, 2}, {0.81F, 3}, {1.0F, 3}};
   for (const auto& [top_p, kept] : cases) {
     p.top_p = top_p;
     EXPECT_EQ(Draws(logits).support(p).size(), kept) << top_p;
@@ -320,7 +326,8 @@ TEST(Sampler, logprobs_are_of_the_raw_logits_sorted_and_complete) {
   const std::vector<TokenId> best{27, 127, 227, 54, 154};  // 37·27 = 999, 37·54 = 1998: ties by id
   for (std::size_t i = 0; i < 5; ++i) {
     EXPECT_EQ(out.top[i].token, best[i]);
-    EXPECT_NEAR(out.top[i].logprob, static_cast<double>(logits[static_cast<std::size_t>(best[i])]) - std::log(total), 1e-5);
+    EXPECT_NEAR(out.top[i].logprob, static_cast<double>(logits[static_cast<std::size_t>(best[i])]) - std::log(total),
+                1e-5);
   }
   p.logprobs = 0;
   EXPECT_TRUE(Draws(logits)(p).top.empty());

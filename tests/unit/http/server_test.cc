@@ -1,6 +1,6 @@
 #include "http/server.h"
 
-#include "server_fixture.h"
+#include "unit/http/server_fixture.h"
 
 namespace baton::http {
 namespace {

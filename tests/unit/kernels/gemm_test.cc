@@ -51,12 +51,12 @@ class Gemm : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
 
   /// y as float32 of rows [begin, end) of x.
   std::vector<float> multiply(const std::vector<float>& x, const PackedMatrix& w, std::int64_t begin, std::int64_t end,
-                              const std::vector<float>& bias = {}, Store store = Store::f32) {
+                              const std::vector<float>& bias = {}) {
     const std::int64_t k = w.k();
     const std::vector<float> part(x.begin() + begin * k, x.begin() + end * k);
     const std::vector<Bf16> half = as_bf16(part);
     std::vector<float> y(static_cast<std::size_t>((end - begin) * w.n()) + 1, kPoison);
-    GemmArgs args{.rows = end - begin, .x_stride = k, .y = y.data(), .y_stride = w.n(), .store = store};
+    GemmArgs args{.rows = end - begin, .x_stride = k, .y = y.data(), .y_stride = w.n()};
     args.x = dtype() == DType::f32 ? static_cast<const void*>(part.data()) : half.data();
     args.bias = bias.empty() ? nullptr : bias.data();
     gemm(device_, w, args);
@@ -99,14 +99,68 @@ TEST_P(Gemm, ARowIsTheSameBitForBitInEveryBatch) {
   }
 }
 
-TEST_P(Gemm, RoundsToBf16OnceWhenAsked) {
-  const Shape s{5, 70, 64};
+TEST_P(Gemm, AddsToWhatIsThere) {
+  const Shape s{35, 70, 64};
   const auto x = random_floats(static_cast<std::size_t>(s.rows * s.k), 7);
   const auto w = packed(random_floats(static_cast<std::size_t>(s.n * s.k), 8), s.n, s.k);
-  const auto exact = multiply(x, w, 0, s.rows);
-  const auto rounded = multiply(x, w, 0, s.rows, {}, Store::f32_rounded);
-  const auto expected = as_float(as_bf16(exact));
-  EXPECT_TRUE(same_bits(rounded.data(), expected.data(), expected.size()));
+  const auto product = multiply(x, w, 0, s.rows);
+  const auto before = random_floats(static_cast<std::size_t>(s.rows * s.n), 9);
+  std::vector<float> y = before;
+  const auto half = as_bf16(x);
+  gemm(device_, w, GemmArgs{.x = dtype() == DType::f32 ? static_cast<const void*>(x.data()) : half.data(), .rows = s.rows,
+                            .x_stride = s.k, .y = y.data(), .y_stride = s.n, .store = Store::add});
+  for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], before[i] + product[i]) << i;
+}
+
+TEST_P(Gemm, GatesOneHalfOfTheOutputsWithTheOther) {
+  const std::int64_t k = 96;
+  for (const std::int64_t inner : {16, 20, 80}) {
+    const std::int64_t rows = 19;
+    const auto x = as_float(as_bf16(random_floats(static_cast<std::size_t>(rows * k), 10)));
+    const auto gate = as_float(as_bf16(random_floats(static_cast<std::size_t>(inner * k), 11)));
+    const auto up = as_float(as_bf16(random_floats(static_cast<std::size_t>(inner * k), 12)));
+    PackedMatrix w(dtype(), PackedMatrix::gated_rows(inner), k);
+    w.set_gated_rows(WeightRows{reinterpret_cast<const std::byte*>(gate.data()), DType::f32, inner},
+                     WeightRows{reinterpret_cast<const std::byte*>(up.data()), DType::f32, inner}, device_.pool());
+    const auto g = reference(x, gate, {}, {rows, inner, k});
+    const auto u = reference(x, up, {}, {rows, inner, k});
+    const std::int64_t stride = w.n() / 2;
+    std::vector<double> expected(static_cast<std::size_t>(rows * stride), 0.0);
+    for (std::int64_t i = 0; i < rows * inner; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      expected[static_cast<std::size_t>(i / inner * stride + i % inner)] = g[at] / (1.0 + std::exp(-g[at])) * u[at];
+    }
+    std::vector<float> y(expected.size(), kPoison);
+    std::vector<Bf16> y16(expected.size(), Bf16{0x7FC0});
+    const auto half = as_bf16(x);
+    GemmArgs args{.x = dtype() == DType::f32 ? static_cast<const void*>(x.data()) : half.data(), .rows = rows, .x_stride = k,
+                  .y = y.data(), .y_stride = stride, .store = Store::gated_f32};
+    gemm(device_, w, args);
+    EXPECT_LT(relative_l2(y, expected), 1e-6) << inner;
+    args.y = y16.data();
+    args.store = Store::gated_bf16;
+    gemm(device_, w, args);
+    const auto rounded = as_bf16(y);
+    EXPECT_TRUE(same_bits(y16.data(), rounded.data(), rounded.size())) << "rounded once, to nearest even";
+  }
+}
+
+TEST_P(Gemm, GatesSurviveExtremeValues) {
+  const std::vector<float> weights{-1e30F, -200.0F, -88.5F, -0.0F, 88.5F, 200.0F, 1e30F};
+  const std::vector<float> ones(weights.size(), 1.0F);
+  const auto inner = static_cast<std::int64_t>(weights.size());
+  PackedMatrix w(dtype(), PackedMatrix::gated_rows(inner), 1);
+  w.set_gated_rows(WeightRows{reinterpret_cast<const std::byte*>(weights.data()), DType::f32, inner},
+                   WeightRows{reinterpret_cast<const std::byte*>(ones.data()), DType::f32, inner}, device_.pool());
+  const float one = 1.0F;
+  const Bf16 one16 = to_bf16(1.0F);
+  std::vector<float> y(16);
+  gemm(device_, w, GemmArgs{.x = dtype() == DType::f32 ? static_cast<const void*>(&one) : &one16, .rows = 1, .x_stride = 1,
+                            .y = y.data(), .y_stride = 16, .store = Store::gated_f32});
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const float gate = dtype() == DType::f32 ? weights[i] : to_float(to_bf16(weights[i]));
+    EXPECT_NEAR(y[i], gate > 0.0F ? gate : 0.0F, 1e-6F * std::abs(gate)) << gate;
+  }
 }
 
 TEST_P(Gemm, ZeroRowsDoNothing) {

@@ -15,7 +15,9 @@ std::vector<TokenId> tokens_of(std::int32_t count, TokenId start = 0) {
   std::iota(tokens.begin(), tokens.end(), start);
   return tokens;
 }
-std::vector<BlockId> ids(const BlockLease& lease) { return {lease.blocks().begin(), lease.blocks().end()}; }
+std::vector<BlockId> ids(const BlockLease& lease) {
+  return {lease.blocks().begin(), lease.blocks().end()};
+}
 
 }  // namespace
 
@@ -209,7 +211,8 @@ TEST(BlockPool, conserves_blocks_over_random_histories) {
 TEST(PrefixIndex, forgets_erased_blocks_and_finds_the_others_in_one_bucket) {
   PrefixIndex index(3, 1);  // few buckets, so chains form
   const std::vector<TokenId> t{5, 6, 7};
-  for (BlockId b = 0; b < 3; ++b) index.insert(PrefixIndex::kRoot, std::span(t).subspan(static_cast<std::size_t>(b), 1), b);
+  for (BlockId b = 0; b < 3; ++b)
+    index.insert(PrefixIndex::kRoot, std::span(t).subspan(static_cast<std::size_t>(b), 1), b);
   index.erase(1);
   index.erase(1);
   EXPECT_EQ(index.size(), 2);

@@ -13,7 +13,12 @@ namespace baton::kv {
 namespace {
 
 KvLayout layout_of(std::int32_t blocks, std::int32_t heads, std::int32_t block_tokens) {
-  return {.layers = 1, .blocks = blocks, .kv_heads = heads, .block_tokens = block_tokens, .head_dim = 4, .dtype = DType::f16};
+  return {.layers = 1,
+          .blocks = blocks,
+          .kv_heads = heads,
+          .block_tokens = block_tokens,
+          .head_dim = 4,
+          .dtype = DType::f16};
 }
 
 std::vector<BlockId> shuffled_blocks(std::int32_t count, std::int32_t pool, std::mt19937& random) {
@@ -31,11 +36,13 @@ std::size_t naive_offset(const PlanSide& s, int half, int head, int token, std::
   const std::size_t dim_bytes = static_cast<std::size_t>(l.head_dim) * 2;
   const auto block = static_cast<std::size_t>(s.blocks[static_cast<std::size_t>(at / l.block_tokens)]);
   return ((block * 2 + static_cast<std::size_t>(half)) * static_cast<std::size_t>(l.kv_heads) +
-          static_cast<std::size_t>(head - s.heads.first)) * static_cast<std::size_t>(l.block_tokens) * dim_bytes +
+          static_cast<std::size_t>(head - s.heads.first)) *
+             static_cast<std::size_t>(l.block_tokens) * dim_bytes +
          static_cast<std::size_t>(at % l.block_tokens) * dim_bytes + byte;
 }
 
-std::vector<std::uint16_t> apply(const std::vector<CopyRun>& runs, const std::vector<std::uint16_t>& source, std::size_t target_bytes) {
+std::vector<std::uint16_t> apply(const std::vector<CopyRun>& runs, const std::vector<std::uint16_t>& source,
+                                 std::size_t target_bytes) {
   std::vector<std::uint16_t> target(target_bytes / 2, 0xdead);
   for (const CopyRun& run : runs) {
     std::copy_n(source.begin() + static_cast<std::ptrdiff_t>(run.source / 2), run.bytes / 2,
@@ -50,8 +57,10 @@ TEST(PlanBlocks, merges_blocks_that_are_neighbours_on_both_sides) {
   const KvLayout layout = layout_of(16, 2, 16);
   const std::size_t slab = layout.slab_bytes();
   const std::vector<BlockId> source{3, 4, 5, 9, 10, 1}, target{0, 1, 2, 3, 5, 6};
-  EXPECT_EQ(plan_blocks(layout, source, target),
-            (std::vector<CopyRun>{{3 * slab, 0, 3 * slab}, {9 * slab, 3 * slab, slab}, {10 * slab, 5 * slab, slab}, {1 * slab, 6 * slab, slab}}));
+  EXPECT_EQ(plan_blocks(layout, source, target), (std::vector<CopyRun>{{3 * slab, 0, 3 * slab},
+                                                                       {9 * slab, 3 * slab, slab},
+                                                                       {10 * slab, 5 * slab, slab},
+                                                                       {1 * slab, 6 * slab, slab}}));
   EXPECT_TRUE(plan_blocks(layout, {}, {}).empty());
 }
 
@@ -89,7 +98,8 @@ TEST(PlanTokens, equals_a_naive_gather_and_scatter_for_any_geometry_and_range) {
         if (intersect({head, 1}, intersect(source_heads, target_heads)).count == 0) continue;
         for (int token = begin; token < tokens; ++token) {
           for (std::size_t byte = 0; byte < 8; byte += 2) {
-            expected[naive_offset(target, half, head, token, byte) / 2] = pool[naive_offset(source, half, head, token, byte) / 2];
+            expected[naive_offset(target, half, head, token, byte) / 2] =
+                pool[naive_offset(source, half, head, token, byte) / 2];
           }
         }
       }
@@ -102,7 +112,8 @@ TEST(PlanTokens, whole_blocks_of_equal_geometry_are_the_same_runs_as_plan_blocks
   std::mt19937 random(3);
   const KvLayout layout = layout_of(32, 2, 16);
   const auto source = shuffled_blocks(5, 32, random), target = shuffled_blocks(5, 32, random);
-  EXPECT_EQ(*plan_tokens({layout, {0, 2}, source}, {layout, {0, 2}, target}, 0, 80), plan_blocks(layout, source, target));
+  EXPECT_EQ(*plan_tokens({layout, {0, 2}, source}, {layout, {0, 2}, target}, 0, 80),
+            plan_blocks(layout, source, target));
 }
 
 TEST(PlanTokens, disjoint_heads_move_nothing) {
@@ -140,7 +151,8 @@ TEST(RankHeads, ranks_cover_every_head_and_each_head_has_one_sender) {
           senders[static_cast<std::size_t>(head)] += sends_heads(heads, rank, ranks) ? 1 : 0;
         }
       }
-      EXPECT_TRUE(std::ranges::all_of(senders, [](int n) { return n == 1; })) << heads << " heads, " << ranks << " ranks";
+      EXPECT_TRUE(std::ranges::all_of(senders, [](int n) { return n == 1; }))
+          << heads << " heads, " << ranks << " ranks";
     }
   }
   EXPECT_EQ(rank_heads(8, 0, 3).error().code, Errc::config);

@@ -25,6 +25,7 @@ SimOptions troubled(std::uint64_t seed) {
   o.fail_chance = 0.01 * static_cast<double>(seed % 5);
   o.refuse_chance = 0.02 * static_cast<double>(seed % 3);
   o.repeat_chance = 0.05;
+  o.mute_chance = seed % 8 == 3 ? 0.01 : 0.0;
   o.abandon_chance = 0.05;
   o.mean_life = std::chrono::milliseconds(seed % 2 == 0 ? 2'000 : 500);
   o.request_timeout = std::chrono::milliseconds(seed % 7 == 0 ? 300 : 60'000);
@@ -75,7 +76,7 @@ TEST(Property, rare_deaths_lose_no_request) {
     failed += report.failed;
     moved += report.stats.replays + report.stats.retries;
   }
-  EXPECT_GT(moved, 50U);
+  EXPECT_GT(moved, 20U);
   EXPECT_EQ(failed, 0);
 }
 

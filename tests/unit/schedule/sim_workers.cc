@@ -208,6 +208,7 @@ void SimCluster::accept(Worker& w, AttemptId attempt, Held held) {
   const auto prompt = static_cast<std::int64_t>(held.spec->tokens.size());
   w.held.emplace(attempt.value, std::move(held));
   if (part == Part::decode) {
+    if (chance(o_.mute_chance)) return;
     to_router(w, [this, id = w.id, attempt] { feed(TicketIn{id, attempt, "ticket"}); });
   } else {
     in_worker(w, around(kStep + 50us * prompt), [this, attempt](Worker& to) { prefill_done(to, attempt); });
@@ -238,6 +239,7 @@ void SimCluster::hand_over(Worker& w, AttemptId attempt) {
   const auto found = w.held.find(attempt.value);
   if (found == w.held.end() || !found->second.prefilled || !found->second.granted) return;
   if (model_token(*found->second.spec, found->second.spec->generated).finish != FinishReason::none) return;
+  if (chance(o_.mute_chance)) return;
   in_worker(w, around(3ms), [this, attempt](Worker& p) {
     if (!p.held.contains(attempt.value)) return;
     Worker& d = worker(decoder_of_.at(attempt.value));

@@ -12,7 +12,7 @@
 namespace baton::transfer {
 namespace {
 
-constexpr Duration kStall = 400ms;
+constexpr Duration kStall = 800ms;
 
 KvLayout process_layout() {
   return {.layers = 8, .blocks = 64, .kv_heads = 4, .block_tokens = 16, .head_dim = 64, .dtype = DType::bf16};
@@ -118,7 +118,7 @@ class TwoProcesses : public testing::TestWithParam<const char*> {
     return sent;
   }
   void pause_randomly() {
-    std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution(0, 20000)(random)));
+    std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution(0, 8000)(random)));
   }
 
   std::mt19937_64 random{3};
@@ -151,6 +151,9 @@ TEST_P(TwoProcesses, a_killed_sender_is_noticed_and_its_blocks_are_never_written
   for (std::uint64_t id = 1; id <= 30; ++id) {
     SCOPED_TRACE(id);
     ChildProcess sender("sender", GetParam());
+    sender.tell("send " + grant(1000 + id) + " 1");  // connected and warm
+    ASSERT_EQ(sender.answer(), "filled");
+    ASSERT_EQ(sender.answer(), "delivered");
     poison(local.service->pool());
     sender.tell("send " + grant(id) + " " + std::to_string(id));
     ASSERT_EQ(sender.answer(), "filled");

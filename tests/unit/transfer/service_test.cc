@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <thread>
 
 #include "unit/transfer/service_fixture.h"
 
@@ -98,13 +99,171 @@ TEST_P(ServiceOver, moves_large_contiguous_runs) {
   EXPECT_EQ(touched_slabs(decode.service->pool(), blocks), 0);
 }
 
+TEST_P(ServiceOver, moves_many_sequences_at_once_from_many_threads) {
+  Worker prefill(service_options(GetParam(), small_layout(256)));
+  Worker decode(service_options(GetParam(), small_layout(256)));
+  const auto layout = small_layout(256);
+  constexpr std::int32_t kCount = 8;
+  constexpr std::int32_t kTokens = 16 * 24 - 3;
+  const auto sources = random_blocks(layout, 24 * kCount, random);
+  const auto targets = random_blocks(layout, 24 * kCount, random);
+  poison(decode.service->pool());
+  std::vector<std::thread> threads;
+  for (std::int32_t i = 0; i < kCount; ++i) {
+    threads.emplace_back([&, i] {
+      const TransferId id{static_cast<std::uint64_t>(i) + 1};
+      const std::vector<BlockId> source(sources.begin() + i * 24, sources.begin() + (i + 1) * 24);
+      fill(prefill.service->pool(), source, id.value);
+      const std::vector<BlockId> target(targets.begin() + i * 24, targets.begin() + (i + 1) * 24);
+      const auto ticket = decode.service->grant({.id = id, .blocks = target, .tokens = kTokens});
+      ASSERT_TRUE(prefill.service->send(ticket, source));
+      for (std::int32_t upto = 40; upto < kTokens + 40; upto += 40) prefill.service->push_layers(id, 0, 4, upto);
+      prefill.service->finish(id, payload_of(kTokens));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (std::int32_t i = 0; i < kCount; ++i) {
+    const TransferId id{static_cast<std::uint64_t>(i) + 1};
+    ASSERT_TRUE(prefill.log->wait_for<Delivered>(id));
+    ASSERT_TRUE(decode.log->wait_for<Received>(id));
+    EXPECT_EQ(wrong_slabs(decode.service->pool(), {targets.data() + i * 24, 24}, id.value), 0);
+  }
+  EXPECT_EQ(touched_slabs(decode.service->pool(), targets), 0);
+}
+
+TEST_P(ServiceOver, abort_at_any_moment_drains_and_nothing_is_written_afterwards) {
+  Worker prefill(service_options(GetParam(), small_layout(128)));
+  Worker decode(service_options(GetParam(), small_layout(128)));
+  const auto layout = small_layout(128);
+  int received = 0;
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    SCOPED_TRACE(i);
+    const TransferId id{i};
+    const auto source = random_blocks(layout, 100, random);
+    const auto target = random_blocks(layout, 100, random);
+    const auto ticket = decode.service->grant({.id = id, .blocks = target, .tokens = 1600});
+    ASSERT_TRUE(prefill.service->send(ticket, source));
+    prefill.service->push_layers(id, 0, 2, 1600);
+    prefill.service->finish(id, payload_of(1600));
+    std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution(0, 3000)(random)));
+    decode.service->abort(id);
+    decode.service->abort(id);
+    for (int tries = 0; tries < 500 && decode.log->count<Received>(id) == 0; ++tries) {
+      if (decode.log->wait_for<Drained>(id, 10ms)) break;
+    }
+    poison(decode.service->pool());  // the blocks belong to somebody else from here on
+    for (int tries = 0; tries < 500 && prefill.log->count<Delivered>(id) == 0; ++tries) {
+      if (prefill.log->wait_for<SendFailed>(id, 10ms)) break;
+    }
+    EXPECT_EQ(decode.log->count<Received>(id) + decode.log->count<Drained>(id), 1);
+    EXPECT_EQ(prefill.log->count<Delivered>(id) + prefill.log->count<SendFailed>(id), 1);
+    EXPECT_EQ(decode.log->count<ReceiveFailed>(id), 0);
+    EXPECT_EQ(touched_slabs(decode.service->pool(), {}), 0);
+    received += decode.log->count<Received>(id);
+  }
+  RecordProperty("received", received);
+  EXPECT_EQ(decode.service->stats().draining, 0U);
+}
+
+TEST_P(ServiceOver, cancel_ends_both_sides) {
+  Worker prefill(service_options(GetParam()));
+  Worker decode(service_options(GetParam()));
+  const auto blocks = random_blocks(small_layout(), 10, random);
+  const auto ticket = decode.service->grant({.id = {1}, .blocks = blocks, .tokens = 160});
+  ASSERT_TRUE(prefill.service->send(ticket, blocks));
+  prefill.service->push_layers({1}, 0, 2, 160);
+  prefill.service->cancel({1});
+  const auto failed = prefill.log->wait_for<SendFailed>({1});
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->error.code, Errc::cancelled);
+  decode.service->abort({1});
+  EXPECT_TRUE(decode.log->wait_for<Drained>({1}));
+}
+
+TEST_P(ServiceOver, a_receiver_that_went_away_fails_the_send) {
+  Worker prefill(service_options(GetParam()));
+  const auto blocks = random_blocks(small_layout(), 10, random);
+  std::string ticket;
+  {
+    Worker decode(service_options(GetParam()));
+    ticket = decode.service->grant({.id = {1}, .blocks = blocks, .tokens = 160});
+  }
+  ASSERT_TRUE(prefill.service->send(ticket, blocks));
+  prefill.service->finish({1}, payload_of(160));
+  EXPECT_TRUE(prefill.log->wait_for<SendFailed>({1}));
+}
+
+TEST_P(ServiceOver, refuses_tickets_that_do_not_fit) {
+  Worker prefill(service_options(GetParam()));
+  auto other = small_layout();
+  other.head_dim = 64;
+  Worker decode(service_options(GetParam(), other));
+  const auto blocks = random_blocks(small_layout(), 10, random);
+  const auto ticket = decode.service->grant({.id = {1}, .blocks = blocks, .tokens = 160});
+  const auto mismatch = prefill.service->send(ticket, blocks);
+  ASSERT_FALSE(mismatch);
+  EXPECT_NE(mismatch.error().message.find("head_dim"), std::string::npos);
+  EXPECT_EQ(prefill.service->send("nonsense", blocks).error().code, Errc::protocol);
+
+  Worker same(service_options(GetParam()));
+  const auto fitting = same.service->grant({.id = {2}, .blocks = blocks, .tokens = 160});
+  EXPECT_FALSE(prefill.service->send(fitting, {1, 2, 3}));          // too few blocks
+  EXPECT_FALSE(prefill.service->send(fitting, std::vector<BlockId>(10, 64)));  // outside the pool
+  ASSERT_TRUE(prefill.service->send(fitting, blocks));
+  EXPECT_FALSE(prefill.service->send(fitting, blocks));             // in use
+}
+
 INSTANTIATE_TEST_SUITE_P(Protocols, ServiceOver, testing::Values(KvProtocol::tcp, KvProtocol::shm, KvProtocol::automatic),
                          [](const auto& instance) { return protocol_name(instance.param); });
 
-TEST(Service, uses_shared_memory_between_automatic_workers_of_one_host) {
-  Worker prefill(service_options(KvProtocol::automatic));
+TEST(Service, a_receiver_of_automatic_serves_shared_memory_and_tcp) {
   Worker decode(service_options(KvProtocol::automatic));
-  EXPECT_EQ(prefill.service->transport(), "shm");
+  std::uint64_t id = 1;
+  for (const auto& [protocol, name] : {std::pair{KvProtocol::automatic, "shm"}, {KvProtocol::shm, "shm"},
+                                       {KvProtocol::tcp, "tcp"}}) {
+    Worker prefill(service_options(protocol));
+    const std::vector<BlockId> blocks{1, 2, 3};
+    fill(prefill.service->pool(), blocks, id);
+    ASSERT_TRUE(prefill.service->send(decode.service->grant({.id = {id}, .blocks = blocks, .tokens = 48}), blocks));
+    prefill.service->finish({id}, payload_of(48));
+    ASSERT_TRUE(prefill.log->wait_for<Delivered>({id})) << name;
+    ASSERT_TRUE(decode.log->wait_for<Received>({id})) << name;
+    EXPECT_EQ(wrong_slabs(decode.service->pool(), blocks, id), 0);
+    EXPECT_EQ(prefill.service->transport(), name);
+    ++id;
+  }
+}
+
+TEST(Service, a_receiver_of_tcp_serves_automatic_but_not_shared_memory) {
+  Worker decode(service_options(KvProtocol::tcp));
+  const std::vector<BlockId> blocks{1, 2, 3};
+  Worker automatic(service_options(KvProtocol::automatic));
+  ASSERT_TRUE(automatic.service->send(decode.service->grant({.id = {1}, .blocks = blocks, .tokens = 48}), blocks));
+  automatic.service->finish({1}, payload_of(48));
+  EXPECT_TRUE(automatic.log->wait_for<Delivered>({1}));
+  EXPECT_EQ(automatic.service->transport(), "tcp");
+  Worker shared(service_options(KvProtocol::shm));
+  ASSERT_TRUE(shared.service->send(decode.service->grant({.id = {2}, .blocks = blocks, .tokens = 48}), blocks));
+  shared.service->finish({2}, payload_of(48));
+  const auto failed = shared.log->wait_for<SendFailed>({2});
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->error.code, Errc::config);
+}
+
+TEST(Service, refuses_a_bad_address_and_a_bad_backend) {
+  auto options = service_options(KvProtocol::tcp);
+  options.listen_host = "203.0.113.7";
+  EXPECT_EQ(Service::create(options, [](Event) {}).error().code, Errc::config);
+  options.listen_host = "no.such.host.invalid";
+  EXPECT_EQ(Service::create(options, [](Event) {}).error().code, Errc::config);
+  options.listen_host = "127.0.0.1";
+  options.config.backend = "carrier-pigeon";
+  EXPECT_EQ(Service::create(options, [](Event) {}).error().code, Errc::config);
+  options.config.backend = "ucx";
+  options.config.devices = {"nosuchdevice0"};
+  EXPECT_EQ(Service::create(options, [](Event) {}).error().code, Errc::config);
+  options.layout.layers = 0;
+  EXPECT_EQ(Service::create(options, [](Event) {}).error().code, Errc::config);
 }
 
 TEST(Service, refuses_rdma_without_a_device) {

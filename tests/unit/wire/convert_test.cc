@@ -282,6 +282,18 @@ TEST(Convert, tickets_and_grants_must_hold_a_bounded_ticket) {
   EXPECT_EQ(validate(prefilled).error().code, Errc::protocol);
 }
 
+TEST(Convert, a_hand_over_of_absurd_length_is_refused) {
+  Handed good;
+  good.set_micros(1'000'000);
+  good.set_transport("tcp");
+  expect_refused<Handed>(good,
+                         {
+                             [](Handed& h) { h.set_micros(~std::uint64_t{0}); },
+                             [](Handed& h) { h.set_transport(std::string(kMaxNameBytes + 1, 'x')); },
+                         },
+                         [](const Handed& h) { return validate(h); });
+}
+
 TEST(Deadline, travels_as_milliseconds_left_rounded_up) {
   const TimePoint now{1h};
   EXPECT_EQ(timeout_ms(kNever, now), 0U);
