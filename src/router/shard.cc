@@ -90,6 +90,7 @@ asio::awaitable<void> Shard::drain() {
   x_server.stop_accepting();
   co_await x_server.stop();
   co_await x_dispatcher.stop();
+  x_io.stop();  // the program's own signals and children may still wait on this loop
 }
 
 asio::awaitable<void> Shard::publish_gauges() {

@@ -9,7 +9,7 @@ namespace baton::transfer {
 namespace {
 
 /// Runs of at least this size travel in place; smaller ones are gathered and copied on the way.
-constexpr std::size_t kDirectBytes = 64 << 10;
+constexpr std::size_t kDirectBytes = 128 << 10;
 constexpr std::size_t kDirectChunk = 1 << 20;
 constexpr std::size_t kGatherChunk = 256 << 10;
 constexpr std::size_t kPutChunk = 4 << 20;

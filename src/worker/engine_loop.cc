@@ -173,7 +173,7 @@ void EngineLoop::open_transfer(engine::SequenceId sequence, Attempt& attempt) {
     return;
   }
   attempt.transfer = *id;
-  sends_[*id] = sequence;
+  sends_[*id] = {sequence, attempt.key};
   if (attempt.computed_tokens > 0) service_.push_layers(*id, 0, options_.layers, attempt.computed_tokens);
   finish_transfer(attempt);
 }
@@ -204,30 +204,25 @@ void EngineLoop::settle_sends() {
 void EngineLoop::on(const transfer::Delivered& event) {
   const auto send = sends_.extract(event.id);
   if (send.empty()) return;
-  const auto sequence = send.mapped();
-  if (const auto found = attempts_.find(sequence); found != attempts_.end()) {
-    wire::Envelope envelope;
-    auto& handed = *envelope.mutable_handed();
-    handed.set_attempt(found->second.key.attempt.value);
-    handed.set_bytes(event.bytes);
-    handed.set_micros(static_cast<std::uint64_t>(event.elapsed.count()));
-    handed.set_transport(service_.transport());
-    sink_(found->second.key.connection, framed(envelope));
-    by_key_.erase(found->second.key);
-    attempts_.erase(found);
-  }
+  const auto& [sequence, key] = send.mapped();
+  // Also for an attempt that was cancelled meanwhile, because its decode side had already finished: the bytes moved.
+  wire::Envelope envelope;
+  auto& handed = *envelope.mutable_handed();
+  handed.set_attempt(key.attempt.value);
+  handed.set_bytes(event.bytes);
+  handed.set_micros(static_cast<std::uint64_t>(event.elapsed.count()));
+  handed.set_transport(service_.transport());
+  sink_(key.connection, framed(envelope));
+  forget(sequence);
   engine_.release(sequence);
 }
 
 void EngineLoop::on(const transfer::SendFailed& event) {
   const auto send = sends_.extract(event.id);
   if (send.empty()) return;
-  const auto sequence = send.mapped();
-  if (const auto found = attempts_.find(sequence); found != attempts_.end()) {
-    send_failed(found->second.key, event.error);
-    by_key_.erase(found->second.key);
-    attempts_.erase(found);
-  }
+  const auto& [sequence, key] = send.mapped();
+  if (attempts_.contains(sequence)) send_failed(key, event.error);
+  forget(sequence);
   engine_.release(sequence);
 }
 
@@ -242,8 +237,7 @@ void EngineLoop::on(const transfer::Received& event) {
   const auto token = event.payload.first_token.token;
   if (event.payload.prompt_tokens != found->second.spec_tokens || token < 0 || token >= engine_.model().vocab) {
     send_failed(found->second.key, {Errc::protocol, "COMMIT does not match the reservation"});
-    by_key_.erase(found->second.key);
-    attempts_.erase(found);
+    forget(sequence);
     engine_.drop(sequence);
     return engine_.drained(sequence);
   }
@@ -257,10 +251,8 @@ void EngineLoop::on(const transfer::ReceiveFailed& event) {
   if (grant == grants_.end()) return;
   if (attempts_.contains(grant->second)) {
     const auto sequence = grant->second;
-    const AttemptKey key = attempts_.at(sequence).key;
-    send_failed(key, event.error);
-    by_key_.erase(key);
-    attempts_.erase(sequence);
+    send_failed(attempts_.at(sequence).key, event.error);
+    forget(sequence);
     engine_.drop(sequence);
   }
 }
@@ -323,16 +315,25 @@ void EngineLoop::end(engine::SequenceId sequence) {
   if (found == attempts_.end()) return;
   const auto transfer = found->second.transfer;
   const auto kind = found->second.kind;
-  by_key_.erase(found->second.key);
-  attempts_.erase(found);
+  const bool committing = found->second.finishing;
+  forget(sequence);
   if (kind == AttemptKind::reserve && transfer) {
     engine_.drop(sequence);
     service_.abort(*transfer);
   } else if (transfer) {
-    service_.cancel(*transfer);  // the blocks are released when it has let go of them
+    // The blocks are released when the hand-over has let go of them. One past its COMMIT ends by itself: delivered, or
+    // refused by a receiver that no longer wants it.
+    if (!committing) service_.cancel(*transfer);
   } else {
     engine_.release(sequence);
   }
+}
+
+void EngineLoop::forget(engine::SequenceId sequence) {
+  const auto found = attempts_.find(sequence);
+  if (found == attempts_.end()) return;
+  by_key_.erase(found->second.key);
+  attempts_.erase(found);
 }
 
 void EngineLoop::fail_attempt(engine::SequenceId sequence, const Error& error) {

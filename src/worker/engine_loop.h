@@ -91,6 +91,8 @@ class EngineLoop {
   void finish_transfer(Attempt& attempt);
   /// Ends an attempt on our side: its blocks go back now, or when the hand-over lets go of them.
   void end(engine::SequenceId sequence);
+  /// Drops our record of an attempt, not its blocks.
+  void forget(engine::SequenceId sequence);
   void fail_attempt(engine::SequenceId sequence, const Error& error);
   void send_failed(AttemptKey key, const Error& error);
   void expire(TimePoint now);
@@ -105,8 +107,12 @@ class EngineLoop {
   aio::BoundedQueue<EngineCommand> commands_;
   Sequences attempts_;
   std::unordered_map<AttemptKey, engine::SequenceId> by_key_;
+  struct Send {
+    engine::SequenceId sequence;
+    AttemptKey key;
+  };
   /// Hand-overs whose end we wait for; they outlive cancelled attempts.
-  std::unordered_map<transfer::TransferId, engine::SequenceId> sends_;
+  std::unordered_map<transfer::TransferId, Send> sends_;
   std::unordered_map<transfer::TransferId, engine::SequenceId> grants_;
   std::vector<engine::SequenceId> failed_sends_;
   std::map<ConnectionId, std::vector<TokenOut>> connections_;  ///< tokens of the current step, by connection

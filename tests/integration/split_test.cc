@@ -41,7 +41,8 @@ std::vector<std::string> bodies() {
 /// Everything of an answer that the model decides, logprobs to the last bit.
 std::string essence(const HttpResponse& response) {
   if (response.status != 200) return "status " + std::to_string(response.status) + ": " + response.body;
-  const auto answer = json::parse(response.body);
+  auto answer = json::parse(response.body);
+  answer.at("usage").erase("prompt_tokens_details");  // says what was cached
   return json{answer.at("choices"), answer.at("usage")}.dump();
 }
 

@@ -49,7 +49,8 @@ struct FakeWorkerOptions {
   int token_delay_us = 0;  ///< between tokens of a request; 0: as fast as the socket takes them
   Fault fault = Fault::none;
   int fault_after_tokens = 3;
-  bool forever = false;  ///< repeat the script until max_tokens
+  bool forever = false;    ///< repeat the script until max_tokens
+  bool keep_specs = true;  ///< for specs()
   std::shared_ptr<FakeFabric> fabric = std::make_shared<FakeFabric>();
   std::string auth_token = {};
 };

@@ -154,7 +154,7 @@ void FakeWorker::State::on_frame(const std::shared_ptr<Peer>& peer, const wire::
 void FakeWorker::State::on_submit(const std::shared_ptr<Peer>& peer, std::uint64_t attempt, const wire::Spec& spec) {
   auto parsed = wire::from_wire(spec);
   BATON_CHECK(parsed.has_value());
-  {
+  if (options.keep_specs) {
     const std::lock_guard lock(mutex);
     specs.push_back(*parsed);
   }

@@ -2,43 +2,15 @@
 
 #include <unistd.h>
 
-#include <fstream>
 #include <sstream>
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "text/byte_alphabet.h"
 
 namespace baton::router {
 
 using nlohmann::json;
 using namespace std::chrono_literals;
-
-std::filesystem::path make_byte_model(const std::filesystem::path& directory) {
-  std::filesystem::create_directories(directory);
-  json vocab;
-  for (int byte = 0; byte < 256; ++byte) {
-    vocab[text::alphabet_of_bytes(std::string(1, static_cast<char>(byte)))] = byte;
-  }
-  const json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  const json eos = {{"id", 256},          {"content", "<eos>"}, {"single_word", false}, {"lstrip", false},
-                    {"rstrip", false},    {"normalized", false}, {"special", true}};
-  const json tokenizer = {
-      {"version", "1.0"},
-      {"added_tokens", json::array({eos})},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", byte_level},
-      {"post_processor", nullptr},
-      {"decoder", byte_level},
-      {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", json::array()}}}};
-  std::ofstream(directory / "tokenizer.json") << tokenizer.dump();
-  const json chat = {{"eos_token", "<eos>"},
-                     {"chat_template",
-                      "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
-                      "{% if messages[0].content == 'boom' %}{{ raise_exception('no booms') }}{% endif %}"}};
-  std::ofstream(directory / "tokenizer_config.json") << chat.dump();
-  return directory;
-}
 
 std::vector<TokenId> bytes_of(std::string_view text) {
   std::vector<TokenId> ids;

@@ -12,12 +12,9 @@
 #include "router/router.h"
 #include "support/fake_worker.h"
 #include "support/raw_client.h"
+#include "unit/router/byte_model.h"
 
 namespace baton::router {
-
-/// A model directory with a tokenizer whose token ids are byte values (256: <eos>), and a chat template that prints
-/// "role:content\n" per message.
-std::filesystem::path make_byte_model(const std::filesystem::path& directory);
 
 /// The token ids of a text under that tokenizer.
 std::vector<TokenId> bytes_of(std::string_view text);

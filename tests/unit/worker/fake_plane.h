@@ -30,6 +30,7 @@ class FakePlane {
   };
   std::mutex mutex_;
   std::map<std::uint64_t, Grant> grants_;
+  std::map<std::uint64_t, End*> committed_;
 };
 
 class FakePlane::End final : public transfer::Service {
@@ -51,10 +52,14 @@ class FakePlane::End final : public transfer::Service {
 
   void abort(transfer::TransferId id) override {
     bool known = false;
+    End* waiting = nullptr;  // a sender whose COMMIT was lost hears of the refusal
     {
       const std::lock_guard lock(plane_.mutex_);
       known = plane_.grants_.erase(id.value) > 0;
+      const auto committed = plane_.committed_.extract(id.value);
+      if (!committed.empty()) waiting = committed.mapped();
     }
+    if (waiting != nullptr) waiting->sink(transfer::SendFailed{id, {Errc::cancelled, "receiver gave up"}});
     if (known) sink(transfer::Drained{id});
   }
 
@@ -90,7 +95,10 @@ class FakePlane::End final : public transfer::Service {
       const std::lock_guard lock(plane_.mutex_);
       const auto grant = plane_.grants_.find(id.value);
       if (grant != plane_.grants_.end()) receiver = grant->second.receiver;
-      if (plane_.fault == Fault::lose_commit) return;
+      if (plane_.fault == Fault::lose_commit && receiver != nullptr) {
+        plane_.committed_[id.value] = this;
+        return;
+      }
       plane_.grants_.erase(id.value);
       sends_.erase(id.value);
     }
