@@ -42,6 +42,18 @@ TEST(Weights, FitTheDescriptionInEveryFamily) {
   }
 }
 
+TEST(Weights, OfTheShippedTinyModelFitToo) {
+  const std::filesystem::path directory = std::filesystem::path(BATON_SOURCE_DIR) / "tests/data/baton-tiny";
+  const auto description = load_description(directory);
+  ASSERT_TRUE(description) << description.error().message;
+  EXPECT_LT(description->kv_heads, description->heads);
+  EXPECT_EQ(description->eos.size(), 3U);
+  const auto checkpoint = Checkpoint::open(directory);
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  EXPECT_TRUE(load_weights(*description, *checkpoint));
+  EXPECT_TRUE(model_hash(directory));
+}
+
 TEST(Weights, NameTheTensorWhoseShapeIsWrong) {
   auto description = *load_description(test::golden_directory("mistral"));
   const Checkpoint checkpoint = open_golden("mistral");

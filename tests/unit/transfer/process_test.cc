@@ -12,7 +12,7 @@
 namespace baton::transfer {
 namespace {
 
-constexpr Duration kStall = 400ms;
+constexpr Duration kStall = 800ms;
 
 KvLayout process_layout() {
   return {.layers = 8, .blocks = 64, .kv_heads = 4, .block_tokens = 16, .head_dim = 64, .dtype = DType::bf16};

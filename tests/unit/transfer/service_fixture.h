@@ -31,7 +31,7 @@ class EventLog {
   }
   /// Waits until an event of this kind for this transfer is there.
   template <class Kind>
-  std::optional<Kind> wait_for(TransferId id, Duration at_most = 10s) {
+  std::optional<Kind> wait_for(TransferId id, Duration at_most = 30s) {
     std::unique_lock lock(x_mutex);
     std::optional<Kind> found;
     x_changed.wait_for(lock, at_most, [&] {
@@ -69,6 +69,7 @@ inline ServiceOptions service_options(KvProtocol protocol, KvLayout layout = sma
   options.config.protocol = protocol;
   options.layout = layout;
   options.checksum = true;
+  options.stall_timeout = 10s;  // a loaded machine is not a hung peer
   return options;
 }
 

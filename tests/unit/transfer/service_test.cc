@@ -227,6 +227,7 @@ TEST(Service, a_receiver_of_automatic_serves_shared_memory_and_tcp) {
     ASSERT_TRUE(prefill.service->send(decode.service->grant({.id = {id}, .blocks = blocks, .tokens = 48}), blocks));
     prefill.service->finish({id}, payload_of(48));
     ASSERT_TRUE(prefill.log->wait_for<Delivered>({id})) << name;
+    ASSERT_TRUE(decode.log->wait_for<Received>({id})) << name;
     EXPECT_EQ(wrong_slabs(decode.service->pool(), blocks, id), 0);
     EXPECT_EQ(prefill.service->transport(), name);
     ++id;
