@@ -1,5 +1,4 @@
 // Reads tokenizer.json into TokenizerParts.
-#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -98,7 +97,8 @@ BpeParts read_model(const JsonNode& model, bool byte_level, std::vector<std::pai
 
 // A token already in the vocabulary keeps the id it has there.
 std::vector<AddedToken> read_added_tokens(const JsonNode& list, const TokenIndex& vocab) {
-  std::vector<AddedToken> tokens;
+  std::vector<AddedToken> specials;
+  std::vector<AddedToken> others;
   for (std::size_t i = 0; list.present() && i < list.size(); ++i) {
     const JsonNode item = list.at(i);
     AddedToken token;
@@ -110,11 +110,11 @@ std::vector<AddedToken> read_added_tokens(const JsonNode& list, const TokenIndex
     token.lstrip = item.get("lstrip").boolean_or(false);
     token.rstrip = item.get("rstrip").boolean_or(false);
     if (const TokenId id = vocab.find(token.content); id != kNoToken) token.id = id;
-    tokens.push_back(std::move(token));
+    (token.special ? specials : others).push_back(std::move(token));
   }
   // Special tokens win over others of the same spelling.
-  std::ranges::stable_partition(tokens, [](const AddedToken& t) { return t.special; });
-  return tokens;
+  specials.insert(specials.end(), others.begin(), others.end());
+  return specials;
 }
 
 std::vector<std::string> decoded_tokens(const TokenizerParts& parts, const TokenDecoder& decoder) {
