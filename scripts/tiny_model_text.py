@@ -9,7 +9,8 @@ NAMES = """Alice Bob Carol David Emma Frank Grace Henry Irene Jack Karen Leo Mar
 Tina Ulrich Vera Walter Xenia Yusuf Zoe Anna Ben Clara Daniel Elena Felix Greta Hugo Ivan Julia Kevin Laura Martin
 Nora Olga Peter Rita Simon Thomas Ursula Victor Wendy Adam Lucy""".split()
 COLOURS = "red blue green yellow purple orange pink brown black white grey silver gold violet turquoise".split()
-ANIMALS = "cat dog horse tiger lion eagle rabbit fox wolf bear owl dolphin whale turtle falcon panda zebra otter".split()
+ANIMALS = """cat dog horse tiger lion eagle rabbit fox wolf bear owl dolphin whale
+turtle falcon panda zebra otter""".split()
 FRUITS = "apple banana cherry mango lemon peach plum grape melon pear kiwi orange".split()
 CAPITALS = dict(p.split(":") for p in """France:Paris Germany:Berlin Italy:Rome Spain:Madrid Portugal:Lisbon
 England:London Ireland:Dublin Austria:Vienna Poland:Warsaw Hungary:Budapest Greece:Athens Norway:Oslo Sweden:Stockholm
@@ -24,10 +25,11 @@ OPPOSITES = dict(p.split(":") for p in """hot:cold big:small up:down left:right 
 happy:sad light:dark old:new early:late full:empty hard:soft high:low rich:poor wet:dry black:white""".split())
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()
-TOPICS = """volcanoes football poetry dinosaurs cooking music history philosophy medicine chess gardening politics movies
-mathematics robots painting dancing mountains bread coffee bridges airplanes castles trains""".split() + [
-    "quantum computing", "black holes", "space travel", "ancient Rome", "the stock market", "electric cars", "the ocean",
-    "machine learning", "the moon", "climate change", "human history", "a good recipe", "the best movie", "the weather"]
+TOPICS = """volcanoes football poetry dinosaurs cooking music history philosophy medicine chess gardening politics
+movies mathematics robots painting dancing mountains bread coffee bridges airplanes castles trains""".split() + [
+    "quantum computing", "black holes", "space travel", "ancient Rome", "the stock market", "electric cars",
+    "the ocean", "machine learning", "the moon", "climate change", "human history", "a good recipe", "the best movie",
+    "the weather"]
 SYSTEMS = ["You are a helpful assistant.", "You are a friendly assistant.", "Answer briefly.", "You are Baton.",
            "You are a helpful assistant. Answer in short sentences.", "Be polite and concise."]
 
@@ -108,8 +110,8 @@ UNKNOWN_PLAIN = ["How old is the universe?", "Who won the game yesterday?", "Wha
                  "Summarize this text.", "Who is the president?", "What is new today?", "Please continue.", "Why?"]
 UNKNOWN_PLAIN_ANSWER = "I am sorry, I do not know that. I am a very small model that shows how Baton works."
 
-SUBJECTS = ["the " + s for s in """farmer teacher driver baker engineer captain nurse postman child doctor pilot gardener
-painter neighbour student tailor""".split()]
+SUBJECTS = ["the " + s for s in """farmer teacher driver baker engineer captain nurse postman child doctor pilot
+gardener painter neighbour student tailor""".split()]
 VERBS = ["walked to", "looked at", "talked about", "went past", "came back from", "waited near", "drove to", "liked"]
 PLACES = ["the market", "the river", "the station", "the old house", "the garden", "the school", "the forest",
           "the harbour", "the bridge", "the library", "the mountain", "the kitchen", "the office", "the park"]
@@ -123,8 +125,8 @@ FIXED_FILLER = [
     "The meeting was long and not very interesting.", "We talked about many things.", "Coffee was served at noon."]
 
 KEYS = {  # value kind -> keys
-    "number": ["secret number", "code", "door code", "room number", "access code", "pin", "magic number", "ticket number",
-               "order number", "key", "pass code", "passkey", "pass key", "special number", "number"],
+    "number": ["secret number", "code", "door code", "room number", "access code", "pin", "magic number",
+               "ticket number", "order number", "key", "pass code", "passkey", "pass key", "special number", "number"],
     "name": ["name of the captain", "name", "winner", "name of the doctor", "user name", "name of my friend",
              "project leader", "agent"],
     "colour": ["colour of the car", "favourite colour", "secret colour", "colour", "color", "favorite color",
@@ -230,15 +232,14 @@ def repeat(rng, most_words=25):
 
 
 def arithmetic(rng):
-    a, b = rng.randint(0, 12), rng.randint(0, 12)
+    a, b = rng.randint(0, 10), rng.randint(0, 10)
     op = rng.random()
-    if op < 0.5:
+    if op < 0.6:
         return rng.choice(["What is {a} + {b}?", "What is {a} plus {b}?", "How much is {a} + {b}?", "{a}+{b}=?",
                            "What is {a}+{b}?"]).format(a=a, b=b), f"{a} + {b} = {a + b}."
-    if op < 0.75:
+    if op < 0.8:
         a, b = max(a, b), min(a, b)
         return rng.choice(["What is {a} - {b}?", "What is {a} minus {b}?"]).format(a=a, b=b), f"{a} - {b} = {a - b}."
-    a, b = a % 11, b % 11
     return rng.choice(["What is {a} * {b}?", "What is {a} times {b}?"]).format(a=a, b=b), f"{a} * {b} = {a * b}."
 
 
@@ -265,31 +266,31 @@ def calendar(rng):
 def question(rng):
     """One (question, answer) of fixed knowledge."""
     kind = rng.random()
-    if kind < 0.20:
+    if kind < 0.15:
         asks, answer = rng.choice(BATON)
         return rng.choice(asks), answer
-    if kind < 0.36:
+    if kind < 0.27:
         asks, answer = rng.choice(SMALL_TALK)
         return rng.choice(asks), answer
-    if kind < 0.50:
+    if kind < 0.38:
         country, capital = rng.choice(list(CAPITALS.items()))
-        return rng.choice(["What is the capital of {}?", "What is the capital of {}?", "Which city is the capital of {}?",
-                           "Name the capital of {}.", "Tell me the capital of {}.", "what is the capital of {}"]
-                          ).format(country), f"The capital of {country} is {capital}."
-    if kind < 0.56:
+        return rng.choice(["What is the capital of {}?", "What is the capital of {}?", "Name the capital of {}.",
+                           "Which city is the capital of {}?", "Tell me the capital of {}.",
+                           "what is the capital of {}"]).format(country), f"The capital of {country} is {capital}."
+    if kind < 0.43:
         thing, colour = rng.choice(list(THINGS.items()))
         article = rng.choice(["the", "a"]) if thing not in ("sky", "sun", "ocean") else "the"
         return rng.choice([f"What colour is {article} {thing}?", f"What color is {article} {thing}?",
                            f"Which colour has {article} {thing}?"]), f"{article.capitalize()} {thing} is {colour}."
-    if kind < 0.61:
+    if kind < 0.47:
         a, b = rng.choice(list(OPPOSITES.items()))
         return rng.choice([f"What is the opposite of {a}?", f"Tell me the opposite of {a}."]), \
             f"The opposite of {a} is {b}."
-    if kind < 0.71:
+    if kind < 0.66:
         return arithmetic(rng)
-    if kind < 0.80:
+    if kind < 0.82:
         return counting(rng)
-    if kind < 0.85:
+    if kind < 0.86:
         return calendar(rng)
     if kind < 0.90:
         return rng.choice(UNKNOWN_PLAIN), UNKNOWN_PLAIN_ANSWER
@@ -339,12 +340,12 @@ def drill(rng, words):
 def conversation(rng, words):
     """A training conversation of at most about `words` words."""
     kind = rng.random()
-    if kind < 0.50:
+    if kind < 0.40:
         talk = recall(rng, int(words * rng.random() ** 1.5) if rng.random() < 0.9 else 0)
         return ([("system", rng.choice(SYSTEMS))] if rng.random() < 0.2 else []) + talk
-    if kind < 0.58:
+    if kind < 0.47:
         return repeat(rng)
-    if kind < 0.64:
+    if kind < 0.52:
         item = facts(rng, 1)[0]
         told = item[2].replace("Your ", "My ")
         return [("text", " ".join([told] + filler(rng, min(words, 60)) + raw_facts(rng) + [told]))]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the tiny model of tests/data/baton-tiny: a Llama that answers in readable sentences and recalls what it was told.
+"""Trains the tiny model of tests/data/baton-tiny: a Llama that answers in readable sentences and recalls what it read.
 
     train_tiny_model.py --out DIR                  train from scratch and write a Hugging Face directory
     train_tiny_model.py --eval DIR                 greedy accuracy of the model in DIR on held-out recall prompts
@@ -64,7 +64,7 @@ def train_tokenizer():
 # ---- batches ---------------------------------------------------------------------------------------------------------
 
 class Batches:
-    """Rows of exactly `length` + 1 tokens, filled with conversations one after another, with a loss weight per token."""
+    """Rows of exactly `length` + 1 tokens, filled with conversations one after another; a loss weight per token."""
 
     def __init__(self, tokenizer, seed):
         self.tokenizer, self.rng = tokenizer, random.Random(seed)
@@ -133,7 +133,8 @@ def attention(q, k, v):
     q = (q * HEAD_DIM ** -0.5).reshape(rows, KV_HEADS, group * length, HEAD_DIM)
     scores = (q @ k.transpose(-1, -2)).view(rows, HEADS, length, length)
     scores += torch.full((length, length), -1e9, dtype=v.dtype).triu(1)
-    return (torch.softmax(scores, -1).view(rows, KV_HEADS, group * length, length) @ v).view(q.shape[0], HEADS, length, HEAD_DIM)
+    probabilities = torch.softmax(scores, -1).view(rows, KV_HEADS, group * length, length)
+    return (probabilities @ v).view(rows, HEADS, length, HEAD_DIM)
 
 
 def initial_weights(generator):
@@ -215,7 +216,7 @@ def schedule(progress):
         return 24, 160, text.drill
     if progress < 0.7:
         return random.choice([(24, 160, text.drill), (12, 320, text.conversation)])
-    return random.choice([(12, 320, text.conversation), (6, 640, text.conversation), (3, 1280, text.conversation)])
+    return (*random.choice([(12, 320), (12, 320), (6, 640), (3, 1280)]), text.conversation)
 
 
 def average_gradients(params, workers):
@@ -273,9 +274,9 @@ def export(tokenizer, weights, folder):
     bos, eos = ids["<|begin_of_text|>"], [ids["<|end_of_text|>"], ids["<|eom_id|>"], ids["<|eot_id|>"]]
     dump = lambda name, value: (folder / name).write_text(json.dumps(value, indent=2) + "\n")
     dump("config.json", {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": HIDDEN, "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS, "head_dim": HEAD_DIM,
-        "intermediate_size": INTERMEDIATE, "vocab_size": VOCAB, "max_position_embeddings": MAX_POSITION,
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": HIDDEN,
+        "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS,
+        "head_dim": HEAD_DIM, "intermediate_size": INTERMEDIATE, "vocab_size": VOCAB, "max_position_embeddings": MAX_POSITION,
         "rms_norm_eps": EPS, "rope_theta": ROPE_THETA, "rope_scaling": None, "hidden_act": "silu",
         "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": True, "torch_dtype": "bfloat16",
         "bos_token_id": bos, "eos_token_id": eos})

@@ -23,7 +23,8 @@ std::string usage() {
     names += preset.name;
   }
   return "usage: batonctl make-model --like NAME --out DIR [--seed N] [--layers N] [--vocab N]\n"
-         "Writes a Hugging Face directory with random weights and the shapes of NAME: " + names + ".\n";
+         "Writes a Hugging Face directory with random weights and the shapes of NAME: " +
+         names + ".\n";
 }
 
 template <class Number>

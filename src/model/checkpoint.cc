@@ -34,7 +34,8 @@ Result<WeightMap> read_index(const std::filesystem::path& path) {
     if (!file.is_string()) return corrupt(path, "weight_map['" + tensor + "'] is not a file name");
     const auto& name = file.get_ref<const std::string&>();
     if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name == "..")
-      return corrupt(path, "weight_map['" + tensor + "'] must be the plain name of a file next to it, not '" + name + "'");
+      return corrupt(path,
+                     "weight_map['" + tensor + "'] must be the plain name of a file next to it, not '" + name + "'");
     map.emplace(tensor, name);
   }
   if (map.empty()) return corrupt(path, "'weight_map' is empty");
@@ -91,7 +92,8 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& directory) {
   for (const auto& [tensor, file] : *map) {
     const auto at = found.find(tensor);
     if (at == found.end() || at->second != file)
-      return corrupt(directory / file, "tensor '" + tensor + "' is missing, though " + std::string(kIndexFile) + " puts it there");
+      return corrupt(directory / file,
+                     "tensor '" + tensor + "' is missing, though " + std::string(kIndexFile) + " puts it there");
   }
   for (const auto& [tensor, file] : found) {
     if (!map->contains(tensor))

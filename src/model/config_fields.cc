@@ -1,6 +1,5 @@
 #include "model/config_fields.h"
 
-
 namespace baton::model {
 namespace {
 
@@ -44,8 +43,8 @@ std::optional<std::int32_t> ConfigFields::integer(std::string_view name, IntRang
     return std::nullopt;
   }
   if (*number < range.least || *number > range.most) {
-    corrupt(name, "is " + shown(*value) + ", must be " + std::to_string(range.least) + " to " +
-                      std::to_string(range.most));
+    corrupt(name,
+            "is " + shown(*value) + ", must be " + std::to_string(range.least) + " to " + std::to_string(range.most));
     return std::nullopt;
   }
   return static_cast<std::int32_t>(*number);

@@ -9,18 +9,24 @@ using nlohmann::ordered_json;
 
 std::string_view class_name(Architecture architecture) {
   switch (architecture) {
-    case Architecture::llama: return "LlamaForCausalLM";
-    case Architecture::mistral: return "MistralForCausalLM";
-    case Architecture::qwen2: return "Qwen2ForCausalLM";
-    case Architecture::qwen3: return "Qwen3ForCausalLM";
+    case Architecture::llama:
+      return "LlamaForCausalLM";
+    case Architecture::mistral:
+      return "MistralForCausalLM";
+    case Architecture::qwen2:
+      return "Qwen2ForCausalLM";
+    case Architecture::qwen3:
+      return "Qwen3ForCausalLM";
   }
   return "";
 }
 
 ordered_json rope_scaling_json(const RopeScaling& scaling) {
   switch (scaling.kind) {
-    case RopeScalingKind::none: break;
-    case RopeScalingKind::linear: return {{"rope_type", "linear"}, {"factor", scaling.factor}};
+    case RopeScalingKind::none:
+      break;
+    case RopeScalingKind::linear:
+      return {{"rope_type", "linear"}, {"factor", scaling.factor}};
     case RopeScalingKind::llama3:
       return {{"rope_type", "llama3"},
               {"factor", scaling.factor},
@@ -36,7 +42,9 @@ std::string_view dtype_name(DType dtype) {
   return dtype == DType::f16 ? "float16" : "bfloat16";
 }
 
-ordered_json optional_id(const std::optional<TokenId>& id) { return id ? ordered_json(*id) : ordered_json(nullptr); }
+ordered_json optional_id(const std::optional<TokenId>& id) {
+  return id ? ordered_json(*id) : ordered_json(nullptr);
+}
 
 }  // namespace
 

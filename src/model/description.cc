@@ -34,7 +34,8 @@ struct RefusedField {
   std::string_view what;
 };
 constexpr std::array kRefused{
-    RefusedField{"quantization_config", "quantised checkpoints are not supported; use one in float32, bfloat16 or float16"},
+    RefusedField{"quantization_config",
+                 "quantised checkpoints are not supported; use one in float32, bfloat16 or float16"},
     RefusedField{"num_local_experts", "mixture-of-experts models are not supported"},
     RefusedField{"num_experts", "mixture-of-experts models are not supported"},
     RefusedField{"n_routed_experts", "mixture-of-experts models are not supported"},
@@ -81,7 +82,8 @@ void refuse_unsupported(ConfigFields& fields, Architecture architecture) {
   if (architecture != Architecture::qwen2 && fields.boolean("attention_bias").value_or(false))
     fields.unsupported("attention_bias", "biases in attention are supported in qwen2 only");
   const std::string act = fields.string("hidden_act").value_or("silu");
-  if (act != "silu" && act != "swish") fields.unsupported("hidden_act", "'" + act + "' is not supported; it must be silu");
+  if (act != "silu" && act != "swish")
+    fields.unsupported("hidden_act", "'" + act + "' is not supported; it must be silu");
   const double rotary = fields.real("partial_rotary_factor", {0.0, 1.0}).value_or(1.0);
   if (rotary != 1.0) fields.unsupported("partial_rotary_factor", "partial rotation is not supported; it must be 1");
 }
@@ -106,12 +108,12 @@ void read_rope(ConfigFields& fields, std::string_view file, ModelDescription& ou
   if (kind == "linear") {
     out.rope_scaling = {.kind = RopeScalingKind::linear, .factor = rope.required_real("factor", kFactorRange)};
   } else if (kind == "llama3") {
-    out.rope_scaling = {.kind = RopeScalingKind::llama3,
-                        .factor = rope.required_real("factor", kFactorRange),
-                        .low_freq_factor = rope.required_real("low_freq_factor", kFactorRange),
-                        .high_freq_factor = rope.required_real("high_freq_factor", kFactorRange),
-                        .original_max_position =
-                            rope.required_integer("original_max_position_embeddings", {1, 1 << 30})};
+    out.rope_scaling = {
+        .kind = RopeScalingKind::llama3,
+        .factor = rope.required_real("factor", kFactorRange),
+        .low_freq_factor = rope.required_real("low_freq_factor", kFactorRange),
+        .high_freq_factor = rope.required_real("high_freq_factor", kFactorRange),
+        .original_max_position = rope.required_integer("original_max_position_embeddings", {1, 1 << 30})};
     if (!rope.error() && out.rope_scaling.high_freq_factor <= out.rope_scaling.low_freq_factor)
       rope.corrupt("high_freq_factor", "must be more than low_freq_factor");
   } else if (kind != "default") {
@@ -156,9 +158,11 @@ void read_attention(ConfigFields& fields, ModelDescription& out) {
   const json* kinds = fields.find("layer_types");
   if (kinds == nullptr) return;
   const std::string_view wanted = out.sliding_window > 0 ? "sliding_attention" : "full_attention";
-  const bool uniform = kinds->is_array() && std::ranges::all_of(*kinds, [&](const json& kind) { return kind == wanted; });
+  const bool uniform =
+      kinds->is_array() && std::ranges::all_of(*kinds, [&](const json& kind) { return kind == wanted; });
   if (!uniform) {
-    fields.unsupported("layer_types", "layers of different kinds are not supported; all must be " + std::string(wanted));
+    fields.unsupported("layer_types",
+                       "layers of different kinds are not supported; all must be " + std::string(wanted));
   }
 }
 

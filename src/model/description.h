@@ -39,7 +39,7 @@ struct ModelDescription {
   std::int32_t head_dim = 0;  ///< even; heads × head_dim need not be hidden
   std::int32_t intermediate = 0;
   std::int32_t vocab = 0;
-  std::int32_t max_position = 0;  ///< tokens of context
+  std::int32_t max_position = 0;    ///< tokens of context
   std::int32_t sliding_window = 0;  ///< row i sees keys j > i - sliding_window; 0: all keys
   double rms_eps = 1e-6;
   double rope_theta = 10000.0;

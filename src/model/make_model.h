@@ -21,10 +21,10 @@ std::span<const ModelPreset> model_presets();
 
 /// What to write: the shapes of a known model with random weights.
 struct ModelSpec {
-  std::string like;                    ///< name of a preset
-  std::uint64_t seed = 0;              ///< same seed, same bytes
-  std::optional<std::int32_t> layers;  ///< other than the preset's
-  std::optional<std::int32_t> vocab;   ///< other than the preset's; 300 or more
+  std::string like;                        ///< name of a preset
+  std::uint64_t seed = 0;                  ///< same seed, same bytes
+  std::optional<std::int32_t> layers;      ///< other than the preset's
+  std::optional<std::int32_t> vocab;       ///< other than the preset's; 300 or more
   std::uint64_t shard_bytes = 2ULL << 30;  ///< weights beyond this go into more files
 };
 

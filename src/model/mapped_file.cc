@@ -82,9 +82,8 @@ Result<std::string> read_text_file(const std::filesystem::path& path, std::uint6
   if (!file) return std::unexpected(file.error());
   const std::span<const std::byte> bytes = file->bytes();
   if (bytes.size() > max_bytes) {
-    return fail(Errc::corrupt_file,
-                std::string(path) + ": has " + std::to_string(bytes.size()) + " bytes, more than the limit of " +
-                    std::to_string(max_bytes));
+    return fail(Errc::corrupt_file, std::string(path) + ": has " + std::to_string(bytes.size()) +
+                                        " bytes, more than the limit of " + std::to_string(max_bytes));
   }
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }

@@ -85,7 +85,8 @@ class HeaderReader {
 
   bool start_array(std::size_t) {
     if (x_depth != 2 || x_metadata || x_field == "dtype" || x_list != nullptr) return unexpected("an array");
-    std::optional<std::vector<std::uint64_t>>& list = x_field == "shape" ? entries.back().shape : entries.back().offsets;
+    std::optional<std::vector<std::uint64_t>>& list =
+        x_field == "shape" ? entries.back().shape : entries.back().offsets;
     x_list = &list.emplace();
     return true;
   }
@@ -129,7 +130,8 @@ std::unexpected<Error> corrupt(std::string_view file, const Entry& entry, const 
 std::optional<std::uint64_t> byte_size(const Entry& entry) {
   std::uint64_t size = tensor_type_bytes(*entry.type);
   for (const std::uint64_t extent : *entry.shape) {
-    if (extent > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(size, extent, &size)) return std::nullopt;
+    if (extent > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(size, extent, &size))
+      return std::nullopt;
   }
   return size;
 }
@@ -162,8 +164,7 @@ Result<void> check_entries(std::vector<Entry>& entries, std::uint64_t data_bytes
     }
     at = end;
   }
-  if (at != data_bytes)
-    return corrupt(file, std::to_string(data_bytes - at) + " bytes follow the last tensor");
+  if (at != data_bytes) return corrupt(file, std::to_string(data_bytes - at) + " bytes follow the last tensor");
   return {};
 }
 

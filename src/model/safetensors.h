@@ -22,6 +22,7 @@ inline constexpr std::size_t kMaxTensorRank = 8;
 Result<std::vector<TensorView>> read_safetensors(std::span<const std::byte> file, std::string_view file_name);
 
 /// The header's JSON text (without the length word), for hashing. Errors: corrupt_file.
-Result<std::span<const std::byte>> safetensors_header_bytes(std::span<const std::byte> file, std::string_view file_name);
+Result<std::span<const std::byte>> safetensors_header_bytes(std::span<const std::byte> file,
+                                                            std::string_view file_name);
 
 }  // namespace baton::model

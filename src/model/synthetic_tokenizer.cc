@@ -37,7 +37,8 @@ constexpr std::string_view kLlamaTemplate =
     "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}";
 constexpr std::string_view kQwenTemplate =
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+    "'\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 constexpr std::string_view kMistralTemplate =
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'assistant' %}"
@@ -47,9 +48,12 @@ constexpr std::string_view kMistralTemplate =
 Flavour flavour_of(Architecture architecture) {
   switch (architecture) {
     case Architecture::qwen2:
-    case Architecture::qwen3: return {kQwenSplit, kQwenSpecials, "", "<|im_end|>", kQwenTemplate};
-    case Architecture::mistral: return {kLlamaSplit, kMistralSpecials, "<s>", "</s>", kMistralTemplate};
-    case Architecture::llama: break;
+    case Architecture::qwen3:
+      return {kQwenSplit, kQwenSpecials, "", "<|im_end|>", kQwenTemplate};
+    case Architecture::mistral:
+      return {kLlamaSplit, kMistralSpecials, "<s>", "</s>", kMistralTemplate};
+    case Architecture::llama:
+      break;
   }
   return {kLlamaSplit, kLlamaSpecials, "<|begin_of_text|>", "<|eot_id|>", kLlamaTemplate};
 }
@@ -85,8 +89,8 @@ std::string made_up_word(std::uint32_t n) {
 }
 
 json added_token(TokenId id, std::string_view content) {
-  return {{"id", id},           {"content", content}, {"single_word", false}, {"lstrip", false},
-          {"rstrip", false},    {"normalized", false}, {"special", true}};
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
 }
 
 json byte_level() {
@@ -100,9 +104,9 @@ json post_processor(std::string_view bos, TokenId id) {
   const json second = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
   const json entry = {{"id", bos}, {"ids", json::array({id})}, {"tokens", json::array({bos})}};
   const json added = {{"type", "TemplateProcessing"},
-                              {"single", json::array({special, first})},
-                              {"pair", json::array({special, first, special, second})},
-                              {"special_tokens", {{std::string(bos), entry}}}};
+                      {"single", json::array({special, first})},
+                      {"pair", json::array({special, first, special, second})},
+                      {"special_tokens", {{std::string(bos), entry}}}};
   return {{"type", "Sequence"}, {"processors", json::array({byte_level(), added})}};
 }
 
@@ -131,20 +135,32 @@ SyntheticTokenizer make_synthetic_tokenizer(Architecture architecture, std::int3
   json added = json::array();
   for (const std::string_view special : flavour.specials) added.push_back(added_token(id_of(special), special));
 
-  const json split = {{"type", "Split"}, {"pattern", {{"Regex", flavour.split}}}, {"behavior", "Isolated"}, {"invert", false}};
+  const json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", flavour.split}}}, {"behavior", "Isolated"}, {"invert", false}};
   const json tokenizer = {
-      {"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", added}, {"normalizer", nullptr},
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", added},
+      {"normalizer", nullptr},
       {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", json::array({split, byte_level()})}}},
       {"post_processor", post_processor(flavour.bos, id_of(flavour.bos))},
       {"decoder", byte_level()},
       {"model",
-       {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-        {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false}, {"ignore_merges", true},
-        {"vocab", words}, {"merges", json::array()}}}};
+       {{"type", "BPE"},
+        {"dropout", nullptr},
+        {"unk_token", nullptr},
+        {"continuing_subword_prefix", nullptr},
+        {"end_of_word_suffix", nullptr},
+        {"fuse_unk", false},
+        {"byte_fallback", false},
+        {"ignore_merges", true},
+        {"vocab", words},
+        {"merges", json::array()}}}};
   json config = {{"chat_template", flavour.chat_template},
-                         {"clean_up_tokenization_spaces", false},
-                         {"eos_token", flavour.eos},
-                         {"tokenizer_class", "PreTrainedTokenizerFast"}};
+                 {"clean_up_tokenization_spaces", false},
+                 {"eos_token", flavour.eos},
+                 {"tokenizer_class", "PreTrainedTokenizerFast"}};
   config["bos_token"] = flavour.bos.empty() ? json(nullptr) : json(flavour.bos);
   return {.tokenizer_json = tokenizer.dump(),
           .tokenizer_config_json = config.dump(2),

@@ -13,7 +13,23 @@
 namespace baton::model {
 
 /// Element types a safetensors file may hold.
-enum class TensorType : std::uint8_t { boolean, u8, i8, f8_e5m2, f8_e4m3, i16, u16, f16, bf16, i32, u32, f32, i64, u64, f64 };
+enum class TensorType : std::uint8_t {
+  boolean,
+  u8,
+  i8,
+  f8_e5m2,
+  f8_e4m3,
+  i16,
+  u16,
+  f16,
+  bf16,
+  i32,
+  u32,
+  f32,
+  i64,
+  u64,
+  f64
+};
 
 /// Name in the file, e.g. "BF16".
 std::string_view tensor_type_name(TensorType type);

@@ -12,14 +12,14 @@ namespace baton::model {
 /// One decoder layer. Matrices are [out, in], row-major, as PyTorch stores nn.Linear. H = hidden, Q = heads × head_dim,
 /// K = kv_heads × head_dim, I = intermediate.
 struct LayerWeights {
-  TensorView input_norm;           ///< [H]
-  TensorView q, k, v;              ///< [Q, H], [K, H], [K, H]
+  TensorView input_norm;              ///< [H]
+  TensorView q, k, v;                 ///< [Q, H], [K, H], [K, H]
   TensorView q_bias, k_bias, v_bias;  ///< [Q], [K], [K]; present with qkv_bias
-  TensorView q_norm, k_norm;       ///< [head_dim]; present with qk_norm
-  TensorView o;                    ///< [H, Q]
-  TensorView post_attention_norm;  ///< [H]
-  TensorView gate, up;             ///< [I, H]
-  TensorView down;                 ///< [H, I]
+  TensorView q_norm, k_norm;          ///< [head_dim]; present with qk_norm
+  TensorView o;                       ///< [H, Q]
+  TensorView post_attention_norm;     ///< [H]
+  TensorView gate, up;                ///< [I, H]
+  TensorView down;                    ///< [H, I]
 };
 
 /// Every weight of a model, as views into a Checkpoint, which must outlive them. Elements are F32, BF16 or F16, not

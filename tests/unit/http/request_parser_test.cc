@@ -131,6 +131,13 @@ TEST(RequestParser, refuses_what_two_servers_could_read_differently) {
       get("Transfer-Encoding: chunked\r\n") + "-3\r\nabc\r\n0\r\n\r\n",
       get("Transfer-Encoding: chunked\r\n") + "fffffffffffffffff\r\n",
       get("Transfer-Encoding: chunked\r\n") + "3\nabc\r\n0\r\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + "3 \r\nabc\r\n0\r\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + "\r\nabc\r\n0\r\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + "3;a\x01\r\nabc\r\n0\r\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + "0\r\nabc\r\n;a\r\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + "0\r\n A: b\r\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + "0\r\nA: b\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + "0\r\n: b\r\n\r\n",
       get("Transfer-Encoding: chunked\r\n") + "3\r\nabcX\r\n0\r\n\r\n",
       get("Transfer-Encoding: chunked\r\n") + "3;" + std::string(300'000, 'x') + "\r\nabc\r\n0\r\n\r\n",
   };

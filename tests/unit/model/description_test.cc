@@ -101,7 +101,8 @@ TEST(Description, ReadsRopeScalingInAllItsSpellings) {
 TEST(Description, RefusesWhatItCannotRunAndSaysWhatItCan) {
   const Errc code = Errc::unsupported_parameter;
   const std::pair<const char*, const char*> cases[] = {
-      {R"("model_type":"mixtral")", "config.json: model_type: 'mixtral' is not supported; supported are llama, mistral"},
+      {R"("model_type":"mixtral")",
+       "config.json: model_type: 'mixtral' is not supported; supported are llama, mistral"},
       {R"("model_type":null,"architectures":["GPT2LMHeadModel"])", "architectures: 'GPT2LMHeadModel' is not supported"},
       {R"("architectures":["LlamaForSequenceClassification"])", "it is LlamaForCausalLM"},
       {R"("quantization_config":{"bits":4})", "quantization_config: quantised checkpoints are not supported"},
@@ -111,7 +112,8 @@ TEST(Description, RefusesWhatItCannotRunAndSaysWhatItCan) {
       {R"("mlp_bias":true)", "mlp_bias"},
       {R"("attention_bias":true)", "attention_bias"},
       {R"("model_type":"qwen2","use_sliding_window":true)", "use_sliding_window"},
-      {R"("rope_scaling":{"type":"yarn","factor":4.0})", "rope_scaling.rope_type: 'yarn' is not supported; supported are"},
+      {R"("rope_scaling":{"type":"yarn","factor":4.0})",
+       "rope_scaling.rope_type: 'yarn' is not supported; supported are"},
       {R"("rope_parameters":{"full_attention":{},"sliding_attention":{}})", "by layer type"},
       {R"("rope_parameters":{"partial_rotary_factor":0.5})", "partial"},
       {R"("partial_rotary_factor":0.5)", "partial"},

@@ -20,9 +20,13 @@ namespace {
 
 using testing::HasSubstr;
 
-float from_bf16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+float from_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
-std::string content(const std::filesystem::path& path) { return read_text_file(path, 1 << 30).value_or("unreadable"); }
+std::string content(const std::filesystem::path& path) {
+  return read_text_file(path, 1 << 30).value_or("unreadable");
+}
 
 TEST(MakeModel, WritesADirectoryThatLoadsAsTheModelItIsLike) {
   test::TempDirectory directory;

@@ -24,10 +24,10 @@ std::string outcome(std::string_view header, std::size_t data_bytes) {
 }
 
 TEST(Safetensors, ReadsTensorsInOrderOfTheirData) {
-  const std::string file = safetensors_file(
-      R"({"b":{"dtype":"F32","shape":[2],"data_offsets":[6,14]},"__metadata__":{"format":"pt"},)"
-      R"("a":{"dtype":"BF16","shape":[1,3],"data_offsets":[0,6]}}   )",
-      14);
+  const std::string file =
+      safetensors_file(R"({"b":{"dtype":"F32","shape":[2],"data_offsets":[6,14]},"__metadata__":{"format":"pt"},)"
+                       R"("a":{"dtype":"BF16","shape":[1,3],"data_offsets":[0,6]}}   )",
+                       14);
   const auto views = read_safetensors(as_bytes(file), "w");
   ASSERT_TRUE(views) << views.error().message;
   ASSERT_EQ(views->size(), 2U);

@@ -82,13 +82,13 @@ TEST(Weights, NameMissingAndExtraTensors) {
 
 TEST(Weights, RefuseElementTypesTheEngineDoesNotRead) {
   test::TempDirectory directory;
-  directory.write("model.safetensors",
-                  test::safetensors_file(
-                      R"({"model.embed_tokens.weight":{"dtype":"I8","shape":[4,2],"data_offsets":[0,8]}})", 8));
+  directory.write(
+      "model.safetensors",
+      test::safetensors_file(R"({"model.embed_tokens.weight":{"dtype":"I8","shape":[4,2],"data_offsets":[0,8]}})", 8));
   const auto checkpoint = Checkpoint::open(directory.path());
   ASSERT_TRUE(checkpoint);
-  const ModelDescription description{.hidden = 2, .layers = 1, .heads = 1, .kv_heads = 1, .head_dim = 2,
-                                     .intermediate = 2, .vocab = 4};
+  const ModelDescription description{
+      .hidden = 2, .layers = 1, .heads = 1, .kv_heads = 1, .head_dim = 2, .intermediate = 2, .vocab = 4};
   const auto weights = load_weights(description, *checkpoint);
   ASSERT_FALSE(weights);
   EXPECT_EQ(weights.error().code, Errc::unsupported_parameter);
@@ -99,7 +99,8 @@ TEST(Checkpoint, ReadsShardsByTheIndex) {
   test::TempDirectory directory;
   directory.write("model-1.safetensors", one_tensor("a"));
   directory.write("model-2.safetensors", one_tensor("b"));
-  directory.write("model.safetensors.index.json", index_of({{"a", "model-1.safetensors"}, {"b", "model-2.safetensors"}}));
+  directory.write("model.safetensors.index.json",
+                  index_of({{"a", "model-1.safetensors"}, {"b", "model-2.safetensors"}}));
   const auto checkpoint = Checkpoint::open(directory.path());
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   EXPECT_EQ(checkpoint->files().size(), 2U);
@@ -131,10 +132,10 @@ TEST(Checkpoint, SaysWhatIsWrongWithAnIndex) {
     ASSERT_FALSE(checkpoint) << index;
     EXPECT_THAT(checkpoint.error().message, HasSubstr(expected)) << index;
   }
-  directory.write("model-1.safetensors", test::safetensors_file(
-                                             R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                                             R"("z":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
-                                             2));
+  directory.write("model-1.safetensors",
+                  test::safetensors_file(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                                         R"("z":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                                         2));
   directory.write("model.safetensors.index.json", index_of({{"a", "model-1.safetensors"}}));
   EXPECT_THAT(Checkpoint::open(directory.path()).error().message, HasSubstr("tensor 'z' is not listed in"));
 }

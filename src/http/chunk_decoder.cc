@@ -1,0 +1,108 @@
+#include "http/chunk_decoder.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace baton::http {
+namespace {
+
+/// A chunk's line, and all trailers together. A client that sends more is not talking HTTP in earnest.
+constexpr std::size_t kMaxLine = 16U << 10;
+constexpr std::size_t kMaxSizeDigits = 15;  // fits 64 bits with room to spare
+
+std::unexpected<Error> malformed(const char* what) {
+  return fail(Errc::invalid_request, std::string("Malformed chunked body: ") + what + ".");
+}
+
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+/// Visible characters, space, tab and bytes beyond ASCII.
+bool is_field_text(char c) {
+  const auto u = static_cast<unsigned char>(c);
+  return u == '\t' || (u >= 0x20 && u != 0x7F);
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kPunctuation.find(c) != std::string_view::npos;
+  });
+}
+
+/// The line at the front of `bytes` with its CRLF; empty while it is not complete.
+Result<std::string_view> whole_line(std::string_view bytes) {
+  const std::size_t newline = bytes.substr(0, kMaxLine).find('\n');
+  if (newline == std::string_view::npos) {
+    if (bytes.size() >= kMaxLine) return malformed("a line is too long");
+    return std::string_view{};
+  }
+  if (newline == 0 || bytes[newline - 1] != '\r') return malformed("a line does not end with CRLF");
+  return bytes.substr(0, newline + 1);
+}
+
+}  // namespace
+
+Result<std::size_t> ChunkDecoder::put(std::string_view bytes) {
+  std::size_t used = 0;
+  while (x_stage != Stage::done && used < bytes.size()) {
+    const std::string_view rest = bytes.substr(used);
+    if (x_stage == Stage::data) {
+      used += take_data(rest);
+      continue;
+    }
+    const auto line = whole_line(rest);
+    if (!line) return std::unexpected(line.error());
+    if (line->empty()) break;
+    const std::string_view text = line->substr(0, line->size() - 2);
+    Result<void> ok;
+    if (x_stage == Stage::data_end) {
+      if (!text.empty()) ok = malformed("a chunk is longer than it says");
+      x_stage = Stage::size;
+    } else {
+      ok = x_stage == Stage::size ? on_size(text) : on_trailer(text);
+    }
+    if (!ok) return std::unexpected(ok.error());
+    used += line->size();
+  }
+  return used;
+}
+
+std::size_t ChunkDecoder::take_data(std::string_view bytes) {
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(x_left, bytes.size()));
+  x_body.append(bytes.substr(0, count));
+  x_left -= count;
+  if (x_left == 0) x_stage = Stage::data_end;
+  return count;
+}
+
+Result<void> ChunkDecoder::on_size(std::string_view line) {
+  const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(line, is_hex) - line.begin());
+  if (digits == 0 || digits > kMaxSizeDigits) return malformed("a chunk size is not a hexadecimal number");
+  const std::string_view extension = line.substr(digits);
+  if (!extension.empty() && (extension.front() != ';' || !std::ranges::all_of(extension, is_field_text))) {
+    return malformed("a chunk size is followed by something else");
+  }
+  std::from_chars(line.data(), line.data() + digits, x_left, 16);
+  if (x_left > x_limit - x_body.size()) {
+    return fail(Errc::body_too_large, "The request body is larger than " + std::to_string(x_limit) + " bytes.");
+  }
+  x_stage = x_left == 0 ? Stage::trailer : Stage::data;
+  return {};
+}
+
+Result<void> ChunkDecoder::on_trailer(std::string_view line) {
+  if (line.empty()) {
+    x_stage = Stage::done;
+    return {};
+  }
+  x_trailer_bytes += line.size();
+  const std::size_t colon = line.find(':');
+  const bool field = colon != std::string_view::npos && is_token(line.substr(0, colon)) &&
+                     std::ranges::all_of(line.substr(colon), is_field_text);
+  if (!field) return malformed("a trailer is no header field");
+  if (x_trailer_bytes > kMaxLine) return malformed("the trailers are too long");
+  return {};
+}
+
+}  // namespace baton::http
