@@ -14,7 +14,9 @@ std::unexpected<Error> malformed(const char* what) {
   return fail(Errc::invalid_request, std::string("Malformed chunked body: ") + what + ".");
 }
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 /// Visible characters, space, tab and bytes beyond ASCII.
 bool is_field_text(char c) {
@@ -45,9 +47,9 @@ Result<std::string_view> whole_line(std::string_view bytes) {
 
 Result<std::size_t> ChunkDecoder::put(std::string_view bytes) {
   std::size_t used = 0;
-  while (x_stage != Stage::done && used < bytes.size()) {
+  while (stage_ != Stage::done && used < bytes.size()) {
     const std::string_view rest = bytes.substr(used);
-    if (x_stage == Stage::data) {
+    if (stage_ == Stage::data) {
       used += take_data(rest);
       continue;
     }
@@ -56,11 +58,11 @@ Result<std::size_t> ChunkDecoder::put(std::string_view bytes) {
     if (line->empty()) break;
     const std::string_view text = line->substr(0, line->size() - 2);
     Result<void> ok;
-    if (x_stage == Stage::data_end) {
+    if (stage_ == Stage::data_end) {
       if (!text.empty()) ok = malformed("a chunk is longer than it says");
-      x_stage = Stage::size;
+      stage_ = Stage::size;
     } else {
-      ok = x_stage == Stage::size ? on_size(text) : on_trailer(text);
+      ok = stage_ == Stage::size ? on_size(text) : on_trailer(text);
     }
     if (!ok) return std::unexpected(ok.error());
     used += line->size();
@@ -69,10 +71,10 @@ Result<std::size_t> ChunkDecoder::put(std::string_view bytes) {
 }
 
 std::size_t ChunkDecoder::take_data(std::string_view bytes) {
-  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(x_left, bytes.size()));
-  x_body.append(bytes.substr(0, count));
-  x_left -= count;
-  if (x_left == 0) x_stage = Stage::data_end;
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+  body_.append(bytes.substr(0, count));
+  left_ -= count;
+  if (left_ == 0) stage_ = Stage::data_end;
   return count;
 }
 
@@ -83,25 +85,25 @@ Result<void> ChunkDecoder::on_size(std::string_view line) {
   if (!extension.empty() && (extension.front() != ';' || !std::ranges::all_of(extension, is_field_text))) {
     return malformed("a chunk size is followed by something else");
   }
-  std::from_chars(line.data(), line.data() + digits, x_left, 16);
-  if (x_left > x_limit - x_body.size()) {
-    return fail(Errc::body_too_large, "The request body is larger than " + std::to_string(x_limit) + " bytes.");
+  std::from_chars(line.data(), line.data() + digits, left_, 16);
+  if (left_ > limit_ - body_.size()) {
+    return fail(Errc::body_too_large, "The request body is larger than " + std::to_string(limit_) + " bytes.");
   }
-  x_stage = x_left == 0 ? Stage::trailer : Stage::data;
+  stage_ = left_ == 0 ? Stage::trailer : Stage::data;
   return {};
 }
 
 Result<void> ChunkDecoder::on_trailer(std::string_view line) {
   if (line.empty()) {
-    x_stage = Stage::done;
+    stage_ = Stage::done;
     return {};
   }
-  x_trailer_bytes += line.size();
+  trailer_bytes_ += line.size();
   const std::size_t colon = line.find(':');
   const bool field = colon != std::string_view::npos && is_token(line.substr(0, colon)) &&
                      std::ranges::all_of(line.substr(colon), is_field_text);
   if (!field) return malformed("a trailer is no header field");
-  if (x_trailer_bytes > kMaxLine) return malformed("the trailers are too long");
+  if (trailer_bytes_ > kMaxLine) return malformed("the trailers are too long");
   return {};
 }
 

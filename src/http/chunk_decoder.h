@@ -9,17 +9,17 @@
 
 namespace baton::http {
 
-/// Decodes a chunked body (RFC 9112 §7.1), strictly: lines end with CRLF, sizes are hexadecimal digits alone, trailers are
-/// well-formed fields (and are dropped). The outcome does not depend on how the bytes were cut.
+/// Decodes a chunked body (RFC 9112 §7.1), strictly: lines end with CRLF, sizes are hexadecimal digits alone, trailers
+/// are well-formed fields (and are dropped). The outcome does not depend on how the bytes were cut.
 class ChunkDecoder {
  public:
-  explicit ChunkDecoder(std::uint64_t body_limit) : x_limit(body_limit) {}
+  explicit ChunkDecoder(std::uint64_t body_limit) : limit_(body_limit) {}
 
   /// Takes bytes from the front of `bytes`, appends their data to body(), and says how many it took. What is left over
   /// must come again, followed by more. Errors: invalid_request, body_too_large.
   Result<std::size_t> put(std::string_view bytes);
-  bool done() const { return x_stage == Stage::done; }
-  std::string& body() { return x_body; }
+  bool done() const { return stage_ == Stage::done; }
+  std::string& body() { return body_; }
 
  private:
   enum class Stage : std::uint8_t { size, data, data_end, trailer, done };
@@ -28,11 +28,11 @@ class ChunkDecoder {
   Result<void> on_trailer(std::string_view line);
   std::size_t take_data(std::string_view bytes);
 
-  std::uint64_t x_limit;
-  std::string x_body;
-  std::uint64_t x_left = 0;  ///< of the current chunk
-  std::size_t x_trailer_bytes = 0;
-  Stage x_stage = Stage::size;
+  std::uint64_t limit_;
+  std::string body_;
+  std::uint64_t left_ = 0;  ///< of the current chunk
+  std::size_t trailer_bytes_ = 0;
+  Stage stage_ = Stage::size;
 };
 
 }  // namespace baton::http

@@ -26,11 +26,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   aio::asio::awaitable<void> turn_away(Error error);
   /// Ends the connection now if it is idle, else after the current answer.
   void close_when_idle();
-  void close_after_answer() { x_keep_alive_allowed = false; }
+  void close_after_answer() { keep_alive_allowed_ = false; }
   /// Ends the connection now.
   void cut();
   /// A request is being answered.
-  bool answering() const { return x_answering; }
+  bool answering() const { return answering_; }
 
  private:
   friend class Exchange;
@@ -50,25 +50,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_readable();
   void client_gone();
 
-  aio::tcp::socket x_socket;
-  const ServerOptions& x_options;
-  const Handler& x_handler;
-  aio::asio::steady_timer x_timer;
-  TimePoint x_deadline = kNever;
-  TimePoint x_armed_for = kNever;
-  bool x_timed_out = false;
-  bool x_open = true;
-  bool x_idle = false;
-  bool x_answering = false;
-  bool x_close_when_idle = false;
-  bool x_gone = false;                 ///< the client closed its side or the connection broke
-  bool x_keep_alive_allowed = true;    ///< the server still wants to keep it
-  bool x_keep_alive = false;           ///< for the current answer
-  bool x_http10 = false;
-  bool x_is_head = false;
-  boost::beast::flat_buffer x_input;
-  aio::asio::cancellation_signal x_stop_watching;
-  std::function<void()> x_on_gone;
+  aio::tcp::socket socket_;
+  const ServerOptions& options_;
+  const Handler& handler_;
+  aio::asio::steady_timer timer_;
+  TimePoint deadline_ = kNever;
+  TimePoint armed_for_ = kNever;
+  bool timed_out_ = false;
+  bool open_ = true;
+  bool idle_ = false;
+  bool answering_ = false;
+  bool close_when_idle_ = false;
+  bool gone_ = false;               ///< the client closed its side or the connection broke
+  bool keep_alive_allowed_ = true;  ///< the server still wants to keep it
+  bool keep_alive_ = false;         ///< for the current answer
+  bool http10_ = false;
+  bool is_head_ = false;
+  boost::beast::flat_buffer input_;
+  aio::asio::cancellation_signal stop_watching_;
+  std::function<void()> on_gone_;
 };
 
 }  // namespace baton::http

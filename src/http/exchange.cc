@@ -43,70 +43,71 @@ std::string chunk_header(std::size_t size) {
 std::string Connection::response_head(int status, std::span<const Header> headers) const {
   std::string head;
   head.reserve(512);
-  head.append(x_http10 ? "HTTP/1.0 " : "HTTP/1.1 ").append(std::to_string(status)).append(" ");
+  head.append(http10_ ? "HTTP/1.0 " : "HTTP/1.1 ").append(std::to_string(status)).append(" ");
   head.append(reason_phrase(status)).append("\r\n");
   append_header(head, "date", http_date());
   for (const Header& header : headers) append_header(head, header.name, header.value);
-  const bool keep = x_keep_alive && x_keep_alive_allowed;
+  const bool keep = keep_alive_ && keep_alive_allowed_;
   if (!keep) append_header(head, "connection", "close");
-  if (keep && x_http10) append_header(head, "connection", "keep-alive");
+  if (keep && http10_) append_header(head, "connection", "keep-alive");
   return head;
 }
 
-Exchange::Exchange(Connection& connection, Request request)
-    : x_connection(connection), x_request(std::move(request)) {}
+Exchange::Exchange(Connection& connection, Request request) : connection_(connection), request_(std::move(request)) {}
 
 aio::Task<void> Exchange::send(Response response) {
-  BATON_CHECK(x_stage == Stage::unanswered);
-  x_stage = Stage::answered;
-  std::string head = x_connection.response_head(response.status, response.headers);
+  BATON_CHECK(stage_ == Stage::unanswered);
+  stage_ = Stage::answered;
+  std::string head = connection_.response_head(response.status, response.headers);
   if (!response.body.empty()) append_header(head, "content-type", response.content_type);
   append_header(head, "content-length", std::to_string(response.body.size()));
   head += "\r\n";
-  const std::string_view body = x_connection.x_is_head ? std::string_view{} : std::string_view(response.body);
+  const std::string_view body = connection_.is_head_ ? std::string_view{} : std::string_view(response.body);
   const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
-  co_return co_await x_connection.write_all(buffers);
+  co_return co_await connection_.write_all(buffers);
 }
 
 void Exchange::begin_stream(int status, std::vector<Header> headers) {
-  BATON_CHECK(x_stage == Stage::unanswered);
-  x_stage = Stage::streaming;
-  if (x_connection.x_http10) x_connection.x_keep_alive = false;  // the end of the stream is the end of the connection
-  x_stream_head = x_connection.response_head(status, headers);
-  if (!x_connection.x_http10) append_header(x_stream_head, "transfer-encoding", "chunked");
-  x_stream_head += "\r\n";
+  BATON_CHECK(stage_ == Stage::unanswered);
+  stage_ = Stage::streaming;
+  if (connection_.http10_) connection_.keep_alive_ = false;  // the end of the stream is the end of the connection
+  stream_head_ = connection_.response_head(status, headers);
+  if (!connection_.http10_) append_header(stream_head_, "transfer-encoding", "chunked");
+  stream_head_ += "\r\n";
 }
 
 aio::Task<void> Exchange::write(std::string_view data) {
-  BATON_CHECK(x_stage == Stage::streaming);
+  BATON_CHECK(stage_ == Stage::streaming);
   if (data.empty()) co_return Result<void>{};
-  const std::string head = std::exchange(x_stream_head, {});
-  const bool chunked = !x_connection.x_http10;
+  const std::string head = std::exchange(stream_head_, {});
+  const bool chunked = !connection_.http10_;
   const std::string size = chunked ? chunk_header(data.size()) : std::string();
   const std::array<asio::const_buffer, 4> buffers{asio::buffer(head), asio::buffer(size), asio::buffer(data),
                                                   asio::buffer("\r\n", chunked ? 2 : 0)};
-  co_return co_await x_connection.write_all(buffers);
+  co_return co_await connection_.write_all(buffers);
 }
 
 aio::Task<void> Exchange::finish(std::string_view last) {
-  BATON_CHECK(x_stage == Stage::streaming);
-  x_stage = Stage::answered;
-  const std::string head = std::exchange(x_stream_head, {});
-  const bool chunked = !x_connection.x_http10;
+  BATON_CHECK(stage_ == Stage::streaming);
+  stage_ = Stage::answered;
+  const std::string head = std::exchange(stream_head_, {});
+  const bool chunked = !connection_.http10_;
   const std::string size = chunked && !last.empty() ? chunk_header(last.size()) : std::string();
   const std::string_view end = !chunked ? "" : last.empty() ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
   const std::array<asio::const_buffer, 4> buffers{asio::buffer(head), asio::buffer(size), asio::buffer(last),
                                                   asio::buffer(end)};
-  co_return co_await x_connection.write_all(buffers);
+  co_return co_await connection_.write_all(buffers);
 }
 
 void Exchange::on_disconnect(std::function<void()> gone) {
-  if (gone && (x_connection.x_gone || !x_connection.x_open)) return gone();
-  x_connection.x_on_gone = std::move(gone);
-  if (!x_connection.x_on_gone) return;
-  x_connection.watch_for_disconnect();
+  if (gone && (connection_.gone_ || !connection_.open_)) return gone();
+  connection_.on_gone_ = std::move(gone);
+  if (!connection_.on_gone_) return;
+  connection_.watch_for_disconnect();
 }
 
-bool Exchange::disconnected() const { return x_connection.x_gone; }
+bool Exchange::disconnected() const {
+  return connection_.gone_;
+}
 
 }  // namespace baton::http

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <functional>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +15,13 @@ class Connection;
 
 /// One request and the means to answer it: send() once, or begin_stream() followed by write()s and finish().
 /// Belongs to the connection's coroutine; use it only inside the handler's call, on its thread.
-/// Sending fails with Errc::cancelled when the client is gone and Errc::timeout when it does not read for write_timeout.
+/// Sending fails with Errc::cancelled when the client is gone and Errc::timeout when it does not read for
+/// write_timeout.
 class Exchange {
  public:
   explicit Exchange(Connection& connection, Request request);
 
-  Request& request() { return x_request; }
+  Request& request() { return request_; }
 
   /// A whole answer.
   aio::Task<void> send(Response response);
@@ -33,7 +34,8 @@ class Exchange {
   aio::Task<void> finish(std::string_view last = {});
 
   /// `gone` is called at most once, from the event loop, when the client goes away (or the server stops) before the
-  /// answer is complete. Set it once (nullptr takes it back), and only for work worth cancelling: it keeps a read pending on the socket.
+  /// answer is complete. Set it once (nullptr takes it back), and only for work worth cancelling: it keeps a read
+  /// pending on the socket.
   void on_disconnect(std::function<void()> gone);
   bool disconnected() const;
 
@@ -41,10 +43,10 @@ class Exchange {
   friend class Connection;
   enum class Stage : std::uint8_t { unanswered, streaming, answered };
 
-  Connection& x_connection;
-  Request x_request;
-  Stage x_stage = Stage::unanswered;
-  std::string x_stream_head;  ///< not sent yet
+  Connection& connection_;
+  Request request_;
+  Stage stage_ = Stage::unanswered;
+  std::string stream_head_;  ///< not sent yet
 };
 
 /// Answers one request. Must not throw; returning without an answer gives the client a 500.

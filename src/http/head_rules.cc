@@ -9,12 +9,14 @@ namespace {
 
 namespace beast_http = boost::beast::http;
 
-bool is_visible_ascii(char c) { return c > 0x20 && c < 0x7F; }
+bool is_visible_ascii(char c) {
+  return c > 0x20 && c < 0x7F;
+}
 
 Result<void> check_target(std::string_view target, const ParserLimits& limits) {
   if (target.size() > limits.target_bytes) {
-    return fail(Errc::uri_too_long, "The request target is longer than " + std::to_string(limits.target_bytes) +
-                                        " bytes.");
+    return fail(Errc::uri_too_long,
+                "The request target is longer than " + std::to_string(limits.target_bytes) + " bytes.");
   }
   if (!std::ranges::all_of(target, is_visible_ascii)) {
     return fail(Errc::invalid_request, "The request target holds bytes that must be percent-encoded.");

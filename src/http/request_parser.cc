@@ -1,8 +1,8 @@
 #include "http/request_parser.h"
 
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/asio/buffer.hpp>
 #include <string>
 #include <utility>
 
@@ -22,8 +22,8 @@ std::unexpected<Error> parse_failure(const error_code& error, const ParserLimits
                 "The request body is larger than " + std::to_string(limits.body_bytes) + " bytes.");
   }
   if (error == beast_http::error::header_limit) {
-    return fail(Errc::headers_too_large, "The request head is larger than " + std::to_string(limits.header_bytes) +
-                                             " bytes.");
+    return fail(Errc::headers_too_large,
+                "The request head is larger than " + std::to_string(limits.header_bytes) + " bytes.");
   }
   return fail(Errc::invalid_request, "Malformed HTTP request: " + error.message() + ".");
 }
@@ -136,7 +136,7 @@ Result<std::size_t> RequestParser::State::put_body(std::string_view bytes) {
   return used;
 }
 
-RequestParser::RequestParser(ParserLimits limits) : x_state(std::make_unique<State>(limits)) {}
+RequestParser::RequestParser(ParserLimits limits) : state_(std::make_unique<State>(limits)) {}
 RequestParser::~RequestParser() = default;
 RequestParser::RequestParser(RequestParser&&) noexcept = default;
 RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
@@ -144,30 +144,42 @@ RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
 Result<std::size_t> RequestParser::put(std::string_view bytes) {
   std::size_t used = 0;
   if (!head_done()) {
-    auto taken = x_state->put_head(bytes);
+    auto taken = state_->put_head(bytes);
     if (!taken || !head_done()) return taken;
     used = *taken;
   }
   if (done()) return used;
-  auto taken = x_state->put_body(bytes.substr(used));
+  auto taken = state_->put_body(bytes.substr(used));
   if (!taken) return taken;
   return used + *taken;
 }
 
-bool RequestParser::started() const { return head_done() || !x_state->head.empty(); }
-bool RequestParser::head_done() const { return x_state->parser.is_header_done(); }
-bool RequestParser::done() const { return head_done() && x_state->done(); }
-bool RequestParser::keep_alive() const { return x_state->parser.get().keep_alive(); }
-bool RequestParser::http10() const { return x_state->parser.get().version() < 11; }
-bool RequestParser::is_head() const { return x_state->request.method == "HEAD"; }
+bool RequestParser::started() const {
+  return head_done() || !state_->head.empty();
+}
+bool RequestParser::head_done() const {
+  return state_->parser.is_header_done();
+}
+bool RequestParser::done() const {
+  return head_done() && state_->done();
+}
+bool RequestParser::keep_alive() const {
+  return state_->parser.get().keep_alive();
+}
+bool RequestParser::http10() const {
+  return state_->parser.get().version() < 11;
+}
+bool RequestParser::is_head() const {
+  return state_->request.method == "HEAD";
+}
 
 bool RequestParser::expects_continue() const {
-  return !http10() && equals_ignoring_case(x_state->request.header("expect"), "100-continue");
+  return !http10() && equals_ignoring_case(state_->request.header("expect"), "100-continue");
 }
 
 Request RequestParser::take() {
-  x_state->request.body = std::move(x_state->chunked ? x_state->chunks.body() : x_state->parser.get().body());
-  return std::move(x_state->request);
+  state_->request.body = std::move(state_->chunked ? state_->chunks.body() : state_->parser.get().body());
+  return std::move(state_->request);
 }
 
 }  // namespace baton::http

@@ -47,7 +47,7 @@ class RequestParser {
 
  private:
   struct State;
-  std::unique_ptr<State> x_state;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace baton::http

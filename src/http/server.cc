@@ -22,7 +22,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
-int open_spare_descriptor() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+int open_spare_descriptor() {
+  return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 }  // namespace
 
@@ -101,29 +103,29 @@ asio::awaitable<void> Server::State::survive_accept_error(aio::tcp::acceptor& ac
 }
 
 Server::Server(asio::any_io_executor executor, ServerOptions options, Handler handler)
-    : x_state(std::make_shared<State>(std::move(executor), std::move(options), std::move(handler))) {}
+    : state_(std::make_shared<State>(std::move(executor), std::move(options), std::move(handler))) {}
 Server::~Server() = default;
 
 void Server::serve(aio::tcp::acceptor acceptor) {
-  x_state->acceptors.push_back(std::move(acceptor));
-  x_state->tasks.spawn(x_state->accept_loop(x_state->acceptors.back()));
+  state_->acceptors.push_back(std::move(acceptor));
+  state_->tasks.spawn(state_->accept_loop(state_->acceptors.back()));
 }
 
 void Server::close_after_answers() {
-  x_state->closing = true;
-  for (Connection* connection : x_state->live) connection->close_after_answer();
+  state_->closing = true;
+  for (Connection* connection : state_->live) connection->close_after_answer();
 }
 
 void Server::stop_accepting() {
-  x_state->accepting = false;
-  x_state->closing = true;
+  state_->accepting = false;
+  state_->closing = true;
   error_code ignored;
-  for (auto& acceptor : x_state->acceptors) acceptor.close(ignored);
-  for (Connection* connection : x_state->live) connection->close_when_idle();
+  for (auto& acceptor : state_->acceptors) acceptor.close(ignored);
+  for (Connection* connection : state_->live) connection->close_when_idle();
 }
 
 asio::awaitable<void> Server::stop() {
-  const auto state = x_state;
+  const auto state = state_;
   stop_accepting();
   // cut() calls back into handlers, which may end sessions: work on a copy of the set.
   const auto live = state->live;
@@ -133,10 +135,12 @@ asio::awaitable<void> Server::stop() {
   co_await state->tasks.join();
 }
 
-std::size_t Server::connections() const { return x_state->live.size(); }
+std::size_t Server::connections() const {
+  return state_->live.size();
+}
 
 std::size_t Server::answering() const {
-  return static_cast<std::size_t>(std::ranges::count_if(x_state->live, &Connection::answering));
+  return static_cast<std::size_t>(std::ranges::count_if(state_->live, &Connection::answering));
 }
 
 }  // namespace baton::http

@@ -14,7 +14,7 @@ namespace baton::http {
 
 struct ServerOptions {
   ParserLimits limits;
-  std::size_t connections = 10'000;  ///< beyond: answered with an error and closed
+  std::size_t connections = 10'000;                  ///< beyond: answered with an error and closed
   std::chrono::milliseconds header_timeout{10'000};  ///< for the whole head, from its first byte
   std::chrono::milliseconds body_timeout{60'000};    ///< for the whole body
   std::chrono::milliseconds idle_timeout{75'000};    ///< between requests
@@ -45,7 +45,7 @@ class Server {
 
  private:
   struct State;
-  std::shared_ptr<State> x_state;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace baton::http

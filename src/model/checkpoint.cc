@@ -59,11 +59,11 @@ Result<void> Checkpoint::add_file(const std::filesystem::path& path) {
   Result<std::vector<TensorView>> views = read_safetensors(file->bytes(), path.native());
   if (!views) return std::unexpected(views.error());
   for (TensorView& view : *views) {
-    const auto [at, added] = x_by_name.emplace(view.name, x_tensors.size());
+    const auto [at, added] = by_name_.emplace(view.name, tensors_.size());
     if (!added) return corrupt(path, "tensor '" + view.name + "' is in another file of the model too");
-    x_tensors.push_back(std::move(view));
+    tensors_.push_back(std::move(view));
   }
-  x_files.push_back(std::move(*file));
+  files_.push_back(std::move(*file));
   return {};
 }
 
@@ -84,10 +84,10 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& directory) {
   if (files.size() > kMaxShards) return corrupt(index_path, "names more than 4096 files");
   std::map<std::string, std::string, std::less<>> found;  // tensor -> file it is in
   for (const std::string& file : files) {
-    const std::size_t before = checkpoint.x_tensors.size();
+    const std::size_t before = checkpoint.tensors_.size();
     const Result<void> added = checkpoint.add_file(directory / file);
     if (!added) return std::unexpected(added.error());
-    for (std::size_t i = before; i < checkpoint.x_tensors.size(); ++i) found[checkpoint.x_tensors[i].name] = file;
+    for (std::size_t i = before; i < checkpoint.tensors_.size(); ++i) found[checkpoint.tensors_[i].name] = file;
   }
   for (const auto& [tensor, file] : *map) {
     const auto at = found.find(tensor);
@@ -103,16 +103,16 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& directory) {
 }
 
 const TensorView* Checkpoint::find(std::string_view name) const {
-  const auto at = x_by_name.find(name);
-  return at == x_by_name.end() ? nullptr : &x_tensors[at->second];
+  const auto at = by_name_.find(name);
+  return at == by_name_.end() ? nullptr : &tensors_[at->second];
 }
 
 void Checkpoint::will_need() const {
-  for (const MappedFile& file : x_files) file.will_need();
+  for (const MappedFile& file : files_) file.will_need();
 }
 
 void Checkpoint::dont_need() const {
-  for (const MappedFile& file : x_files) file.dont_need();
+  for (const MappedFile& file : files_) file.dont_need();
 }
 
 }  // namespace baton::model

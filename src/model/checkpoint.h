@@ -27,9 +27,9 @@ class Checkpoint {
   /// Null when there is none of that name.
   const TensorView* find(std::string_view name) const;
   /// In no particular order.
-  std::span<const TensorView> tensors() const { return x_tensors; }
+  std::span<const TensorView> tensors() const { return tensors_; }
   /// In order of file name.
-  std::span<const MappedFile> files() const { return x_files; }
+  std::span<const MappedFile> files() const { return files_; }
 
   /// Starts reading all files ahead; call before packing the weights.
   void will_need() const;
@@ -40,9 +40,9 @@ class Checkpoint {
   Checkpoint() = default;
   Result<void> add_file(const std::filesystem::path& path);
 
-  std::vector<MappedFile> x_files;
-  std::vector<TensorView> x_tensors;
-  std::map<std::string, std::size_t, std::less<>> x_by_name;  ///< index into x_tensors
+  std::vector<MappedFile> files_;
+  std::vector<TensorView> tensors_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;  ///< index into tensors_
 };
 
 }  // namespace baton::model

@@ -25,13 +25,13 @@ std::optional<std::int64_t> as_integer(const json& value) {
 }  // namespace
 
 void ConfigFields::note(Errc code, std::string_view name, std::string_view what) {
-  if (x_error) return;
-  x_error = Error{code, x_file + ": " + x_prefix + std::string(name) + ": " + std::string(what), {}};
+  if (error_) return;
+  error_ = Error{code, file_ + ": " + prefix_ + std::string(name) + ": " + std::string(what), {}};
 }
 
 const json* ConfigFields::find(std::string_view name) const {
-  const auto at = x_object.find(name);
-  return at == x_object.end() || at->is_null() ? nullptr : &*at;
+  const auto at = object_.find(name);
+  return at == object_.end() || at->is_null() ? nullptr : &*at;
 }
 
 std::optional<std::int32_t> ConfigFields::integer(std::string_view name, IntRange range) {

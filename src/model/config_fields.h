@@ -27,13 +27,13 @@ class ConfigFields {
   };
 
   ConfigFields(const nlohmann::json& object, std::string_view file, std::string_view prefix = "")
-      : x_object(object), x_file(file), x_prefix(prefix) {}
+      : object_(object), file_(file), prefix_(prefix) {}
 
   /// Null pointer when absent or null.
   const nlohmann::json* find(std::string_view name) const;
   bool has(std::string_view name) const { return find(name) != nullptr; }
   /// True for null too.
-  bool mentions(std::string_view name) const { return x_object.contains(name); }
+  bool mentions(std::string_view name) const { return object_.contains(name); }
 
   std::optional<std::int32_t> integer(std::string_view name, IntRange range);
   std::int32_t required_integer(std::string_view name, IntRange range);
@@ -48,17 +48,17 @@ class ConfigFields {
   void unsupported(std::string_view name, std::string_view what) { note(Errc::unsupported_parameter, name, what); }
   /// Takes over a problem found by a reader of a nested object.
   void adopt(const std::optional<Error>& error) {
-    if (!x_error) x_error = error;
+    if (!error_) error_ = error;
   }
-  const std::optional<Error>& error() const { return x_error; }
+  const std::optional<Error>& error() const { return error_; }
 
  private:
   void note(Errc code, std::string_view name, std::string_view what);
 
-  const nlohmann::json& x_object;
-  std::string x_file;
-  std::string x_prefix;
-  std::optional<Error> x_error;
+  const nlohmann::json& object_;
+  std::string file_;
+  std::string prefix_;
+  std::optional<Error> error_;
 };
 
 }  // namespace baton::model

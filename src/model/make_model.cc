@@ -131,51 +131,51 @@ struct PlannedTensor {
 /// 1/sqrt(fan_in), so that activations keep their size; the two matrices that write to the residual stream less.
 class Planner {
  public:
-  explicit Planner(const ModelDescription& d) : x_d(d) {}
+  explicit Planner(const ModelDescription& d) : d_(d) {}
 
   std::vector<PlannedTensor> plan() && {
-    matrix("model.embed_tokens.weight", x_d.vocab, x_d.hidden, 1.0 / std::sqrt(x_d.hidden));
-    for (std::int32_t layer = 0; layer < x_d.layers; ++layer) plan_layer("model.layers." + std::to_string(layer) + ".");
-    vector("model.norm.weight", x_d.hidden, {1.0F, 0.05F});
-    if (!x_d.tie_word_embeddings) matrix("lm_head.weight", x_d.vocab, x_d.hidden, 1.0 / std::sqrt(x_d.hidden));
-    return std::move(x_tensors);
+    matrix("model.embed_tokens.weight", d_.vocab, d_.hidden, 1.0 / std::sqrt(d_.hidden));
+    for (std::int32_t layer = 0; layer < d_.layers; ++layer) plan_layer("model.layers." + std::to_string(layer) + ".");
+    vector("model.norm.weight", d_.hidden, {1.0F, 0.05F});
+    if (!d_.tie_word_embeddings) matrix("lm_head.weight", d_.vocab, d_.hidden, 1.0 / std::sqrt(d_.hidden));
+    return std::move(tensors_);
   }
 
  private:
   void matrix(const std::string& name, std::int64_t rows, std::int64_t columns, double deviation) {
-    x_tensors.push_back({{name, TensorType::bf16, {rows, columns}}, {0.0F, static_cast<float>(deviation)}});
+    tensors_.push_back({{name, TensorType::bf16, {rows, columns}}, {0.0F, static_cast<float>(deviation)}});
   }
   void vector(const std::string& name, std::int64_t size, RandomBf16::Distribution distribution) {
-    x_tensors.push_back({{name, TensorType::bf16, {size}}, distribution});
+    tensors_.push_back({{name, TensorType::bf16, {size}}, distribution});
   }
 
   void plan_layer(const std::string& p) {
-    const std::int64_t q_rows = static_cast<std::int64_t>(x_d.heads) * x_d.head_dim;
-    const std::int64_t kv_rows = static_cast<std::int64_t>(x_d.kv_heads) * x_d.head_dim;
-    const double in = 1.0 / std::sqrt(x_d.hidden);
-    const double residual = 1.0 / std::sqrt(2.0 * x_d.layers);
-    vector(p + "input_layernorm.weight", x_d.hidden, {1.0F, 0.05F});
-    matrix(p + "self_attn.q_proj.weight", q_rows, x_d.hidden, in);
-    matrix(p + "self_attn.k_proj.weight", kv_rows, x_d.hidden, in);
-    matrix(p + "self_attn.v_proj.weight", kv_rows, x_d.hidden, in);
-    if (x_d.qkv_bias) {
+    const std::int64_t q_rows = static_cast<std::int64_t>(d_.heads) * d_.head_dim;
+    const std::int64_t kv_rows = static_cast<std::int64_t>(d_.kv_heads) * d_.head_dim;
+    const double in = 1.0 / std::sqrt(d_.hidden);
+    const double residual = 1.0 / std::sqrt(2.0 * d_.layers);
+    vector(p + "input_layernorm.weight", d_.hidden, {1.0F, 0.05F});
+    matrix(p + "self_attn.q_proj.weight", q_rows, d_.hidden, in);
+    matrix(p + "self_attn.k_proj.weight", kv_rows, d_.hidden, in);
+    matrix(p + "self_attn.v_proj.weight", kv_rows, d_.hidden, in);
+    if (d_.qkv_bias) {
       vector(p + "self_attn.q_proj.bias", q_rows, {0.0F, 0.1F});
       vector(p + "self_attn.k_proj.bias", kv_rows, {0.0F, 0.1F});
       vector(p + "self_attn.v_proj.bias", kv_rows, {0.0F, 0.1F});
     }
-    if (x_d.qk_norm) {
-      vector(p + "self_attn.q_norm.weight", x_d.head_dim, {1.0F, 0.05F});
-      vector(p + "self_attn.k_norm.weight", x_d.head_dim, {1.0F, 0.05F});
+    if (d_.qk_norm) {
+      vector(p + "self_attn.q_norm.weight", d_.head_dim, {1.0F, 0.05F});
+      vector(p + "self_attn.k_norm.weight", d_.head_dim, {1.0F, 0.05F});
     }
-    matrix(p + "self_attn.o_proj.weight", x_d.hidden, q_rows, residual / std::sqrt(static_cast<double>(q_rows)));
-    vector(p + "post_attention_layernorm.weight", x_d.hidden, {1.0F, 0.05F});
-    matrix(p + "mlp.gate_proj.weight", x_d.intermediate, x_d.hidden, in);
-    matrix(p + "mlp.up_proj.weight", x_d.intermediate, x_d.hidden, in);
-    matrix(p + "mlp.down_proj.weight", x_d.hidden, x_d.intermediate, residual / std::sqrt(x_d.intermediate));
+    matrix(p + "self_attn.o_proj.weight", d_.hidden, q_rows, residual / std::sqrt(static_cast<double>(q_rows)));
+    vector(p + "post_attention_layernorm.weight", d_.hidden, {1.0F, 0.05F});
+    matrix(p + "mlp.gate_proj.weight", d_.intermediate, d_.hidden, in);
+    matrix(p + "mlp.up_proj.weight", d_.intermediate, d_.hidden, in);
+    matrix(p + "mlp.down_proj.weight", d_.hidden, d_.intermediate, residual / std::sqrt(d_.intermediate));
   }
 
-  const ModelDescription& x_d;
-  std::vector<PlannedTensor> x_tensors;
+  const ModelDescription& d_;
+  std::vector<PlannedTensor> tensors_;
 };
 
 using Shard = std::vector<PlannedTensor>;

@@ -19,16 +19,16 @@ std::unexpected<Error> os_failure(const std::filesystem::path& path, std::string
 
 class Descriptor {
  public:
-  explicit Descriptor(int fd) : x_fd(fd) {}
+  explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() {
-    if (x_fd >= 0) ::close(x_fd);
+    if (fd_ >= 0) ::close(fd_);
   }
-  int get() const { return x_fd; }
+  int get() const { return fd_; }
 
  private:
-  int x_fd;
+  int fd_;
 };
 
 }  // namespace
@@ -41,40 +41,38 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   if (::fstat(fd.get(), &info) != 0) return os_failure(path, "cannot stat", errno);
   if (!S_ISREG(info.st_mode)) return fail(Errc::corrupt_file, std::string(path) + ": not a regular file");
   MappedFile file;
-  file.x_path = path;
-  file.x_size = static_cast<std::size_t>(info.st_size);
-  if (file.x_size == 0) return file;
-  void* base = ::mmap(nullptr, file.x_size, PROT_READ, MAP_SHARED, fd.get(), 0);
+  file.path_ = path;
+  file.size_ = static_cast<std::size_t>(info.st_size);
+  if (file.size_ == 0) return file;
+  void* base = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (base == MAP_FAILED) {
-    file.x_size = 0;
+    file.size_ = 0;
     return os_failure(path, "cannot map", errno);
   }
-  file.x_base = base;
+  file.base_ = base;
   return file;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : x_path(std::move(other.x_path)),
-      x_base(std::exchange(other.x_base, nullptr)),
-      x_size(std::exchange(other.x_size, 0)) {}
+    : path_(std::move(other.path_)), base_(std::exchange(other.base_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(x_path, other.x_path);
-  std::swap(x_base, other.x_base);
-  std::swap(x_size, other.x_size);
+  std::swap(path_, other.path_);
+  std::swap(base_, other.base_);
+  std::swap(size_, other.size_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
-  if (x_base != nullptr) ::munmap(x_base, x_size);
+  if (base_ != nullptr) ::munmap(base_, size_);
 }
 
 void MappedFile::will_need() const {
-  if (x_base != nullptr) ::madvise(x_base, x_size, MADV_WILLNEED);
+  if (base_ != nullptr) ::madvise(base_, size_, MADV_WILLNEED);
 }
 
 void MappedFile::dont_need() const {
-  if (x_base != nullptr) ::madvise(x_base, x_size, MADV_DONTNEED);
+  if (base_ != nullptr) ::madvise(base_, size_, MADV_DONTNEED);
 }
 
 Result<std::string> read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes) {

@@ -20,8 +20,8 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  const std::filesystem::path& path() const { return x_path; }
-  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(x_base), x_size}; }
+  const std::filesystem::path& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(base_), size_}; }
 
   /// Tells the kernel that all of it will be read soon, front to back.
   void will_need() const;
@@ -30,9 +30,9 @@ class MappedFile {
 
  private:
   MappedFile() = default;
-  std::filesystem::path x_path;
-  void* x_base = nullptr;
-  std::size_t x_size = 0;
+  std::filesystem::path path_;
+  void* base_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 /// Contents of a small text file. Errors: not_found, io, and corrupt_file when it has more than `max_bytes`.

@@ -51,17 +51,17 @@ std::uint16_t to_bf16(float value) {
 }  // namespace
 
 RandomBf16::RandomBf16(std::uint64_t seed, std::uint64_t stream, Distribution distribution)
-    : x_quantiles(kQuantiles), x_key(hash_combine(mix64(seed), stream)) {
+    : quantiles_(kQuantiles), key_(hash_combine(mix64(seed), stream)) {
   for (std::size_t i = 0; i < kQuantiles; ++i) {
     const double z = normal_quantile((static_cast<double>(i) + 0.5) / kQuantiles);
-    x_quantiles[i] = to_bf16(distribution.mean + distribution.deviation * static_cast<float>(z));
+    quantiles_[i] = to_bf16(distribution.mean + distribution.deviation * static_cast<float>(z));
   }
 }
 
 void RandomBf16::fill(std::span<std::uint16_t> out) {
-  const std::uint16_t* quantiles = x_quantiles.data();
+  const std::uint16_t* quantiles = quantiles_.data();
   for (std::size_t i = 0; i < out.size(); i += 4) {
-    const std::uint64_t bits = mix64(x_key + 0x9e3779b97f4a7c15ULL * ++x_counter);
+    const std::uint64_t bits = mix64(key_ + 0x9e3779b97f4a7c15ULL * ++counter_);
     for (std::size_t j = i; j < i + 4 && j < out.size(); ++j) out[j] = quantiles[(bits >> (16 * (j - i))) & 0xFFFF];
   }
 }

@@ -21,9 +21,9 @@ class RandomBf16 {
   void fill(std::span<std::uint16_t> out);
 
  private:
-  std::vector<std::uint16_t> x_quantiles;
-  std::uint64_t x_key;
-  std::uint64_t x_counter = 0;
+  std::vector<std::uint16_t> quantiles_;
+  std::uint64_t key_;
+  std::uint64_t counter_ = 0;
 };
 
 }  // namespace baton::model

@@ -31,49 +31,49 @@ class HeaderReader {
   bool binary(json::binary_t&) { return unexpected("binary data"); }
 
   bool number_unsigned(json::number_unsigned_t value) {
-    if (x_list == nullptr) return unexpected("a number");
-    if (x_list->size() == kMaxTensorRank) return refuse("'" + x_field + "' has more than 8 numbers");
-    x_list->push_back(value);
+    if (list_ == nullptr) return unexpected("a number");
+    if (list_->size() == kMaxTensorRank) return refuse("'" + field_ + "' has more than 8 numbers");
+    list_->push_back(value);
     return true;
   }
 
   bool string(json::string_t& value) {
-    if (x_depth == 2 && x_metadata) return true;
-    if (x_depth != 2 || x_field != "dtype" || x_list != nullptr) return unexpected("a string");
+    if (depth_ == 2 && metadata_) return true;
+    if (depth_ != 2 || field_ != "dtype" || list_ != nullptr) return unexpected("a string");
     entries.back().type = tensor_type_from_name(value);
     if (!entries.back().type) return refuse("unknown dtype '" + value.substr(0, 32) + "'");
     return true;
   }
 
   bool start_object(std::size_t) {
-    if (x_depth >= 2 || x_list != nullptr) return unexpected("an object");
-    ++x_depth;
+    if (depth_ >= 2 || list_ != nullptr) return unexpected("an object");
+    ++depth_;
     return true;
   }
 
   bool end_object() {
-    if (x_depth == 2 && !x_metadata) {
+    if (depth_ == 2 && !metadata_) {
       const Entry& entry = entries.back();
       if (!entry.type) return refuse("'dtype' is missing");
       if (!entry.shape) return refuse("'shape' is missing");
       if (!entry.offsets) return refuse("'data_offsets' is missing");
       if (entry.offsets->size() != 2) return refuse("'data_offsets' must be two numbers");
     }
-    --x_depth;
+    --depth_;
     return true;
   }
 
   bool key(json::string_t& value) {
-    if (x_depth == 1) {
-      x_metadata = value == "__metadata__";
-      if (!x_metadata) {
+    if (depth_ == 1) {
+      metadata_ = value == "__metadata__";
+      if (!metadata_) {
         if (value.empty()) return refuse("a tensor has an empty name");
         entries.push_back(Entry{value, {}, {}, {}});
       }
       return true;
     }
-    x_field = value;
-    if (x_metadata) return true;
+    field_ = value;
+    if (metadata_) return true;
     const Entry& entry = entries.back();
     const bool repeated = (value == "dtype" && entry.type) || (value == "shape" && entry.shape) ||
                           (value == "data_offsets" && entry.offsets);
@@ -84,15 +84,14 @@ class HeaderReader {
   }
 
   bool start_array(std::size_t) {
-    if (x_depth != 2 || x_metadata || x_field == "dtype" || x_list != nullptr) return unexpected("an array");
-    std::optional<std::vector<std::uint64_t>>& list =
-        x_field == "shape" ? entries.back().shape : entries.back().offsets;
-    x_list = &list.emplace();
+    if (depth_ != 2 || metadata_ || field_ == "dtype" || list_ != nullptr) return unexpected("an array");
+    std::optional<std::vector<std::uint64_t>>& list = field_ == "shape" ? entries.back().shape : entries.back().offsets;
+    list_ = &list.emplace();
     return true;
   }
 
   bool end_array() {
-    x_list = nullptr;
+    list_ = nullptr;
     return true;
   }
 
@@ -103,19 +102,19 @@ class HeaderReader {
 
  private:
   bool refuse(std::string what) {
-    problem = entries.empty() || x_metadata ? std::move(what)
-                                            : "tensor '" + entries.back().name.substr(0, 128) + "': " + what;
+    problem =
+        entries.empty() || metadata_ ? std::move(what) : "tensor '" + entries.back().name.substr(0, 128) + "': " + what;
     return false;
   }
   bool unexpected(std::string_view what) {
     return refuse("unexpected " + std::string(what) + " in the header" +
-                  (x_field.empty() ? std::string() : " at '" + x_field.substr(0, 32) + "'"));
+                  (field_.empty() ? std::string() : " at '" + field_.substr(0, 32) + "'"));
   }
 
-  int x_depth = 0;  ///< open objects
-  bool x_metadata = false;
-  std::string x_field;
-  std::vector<std::uint64_t>* x_list = nullptr;
+  int depth_ = 0;  ///< open objects
+  bool metadata_ = false;
+  std::string field_;
+  std::vector<std::uint64_t>* list_ = nullptr;
 };
 
 std::unexpected<Error> corrupt(std::string_view file, const std::string& what) {

@@ -36,27 +36,27 @@ Result<SafetensorsWriter> SafetensorsWriter::create(const std::filesystem::path&
   for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i));
 
   SafetensorsWriter writer;
-  writer.x_path = path;
-  writer.x_left = at;
-  writer.x_file.open(path, std::ios::binary | std::ios::trunc);
-  writer.x_file.write(length.data(), length.size());
-  writer.x_file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!writer.x_file) return cannot_write(path);
+  writer.path_ = path;
+  writer.left_ = at;
+  writer.file_.open(path, std::ios::binary | std::ios::trunc);
+  writer.file_.write(length.data(), length.size());
+  writer.file_.write(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!writer.file_) return cannot_write(path);
   return writer;
 }
 
 Result<void> SafetensorsWriter::write(std::span<const std::byte> data) {
-  if (data.size() > x_left) return fail(Errc::internal, std::string(x_path) + ": more data than the tensors hold");
-  x_file.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
-  if (!x_file) return cannot_write(x_path);
-  x_left -= data.size();
+  if (data.size() > left_) return fail(Errc::internal, std::string(path_) + ": more data than the tensors hold");
+  file_.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
+  if (!file_) return cannot_write(path_);
+  left_ -= data.size();
   return {};
 }
 
 Result<void> SafetensorsWriter::finish() {
-  if (x_left != 0) return fail(Errc::internal, std::string(x_path) + ": data of the last tensors is missing");
-  x_file.close();
-  if (!x_file) return cannot_write(x_path);
+  if (left_ != 0) return fail(Errc::internal, std::string(path_) + ": data of the last tensors is missing");
+  file_.close();
+  if (!file_) return cannot_write(path_);
   return {};
 }
 

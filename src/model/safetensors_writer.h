@@ -37,9 +37,9 @@ class SafetensorsWriter {
 
  private:
   SafetensorsWriter() = default;
-  std::filesystem::path x_path;
-  std::ofstream x_file;
-  std::uint64_t x_left = 0;  ///< bytes still to come
+  std::filesystem::path path_;
+  std::ofstream file_;
+  std::uint64_t left_ = 0;  ///< bytes still to come
 };
 
 }  // namespace baton::model

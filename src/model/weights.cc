@@ -13,13 +13,13 @@ using Shape = std::vector<std::int64_t>;
 /// Takes tensors by name and keeps the first problem; names that are missing are gathered for one message.
 class Taker {
  public:
-  explicit Taker(const Checkpoint& checkpoint) : x_checkpoint(checkpoint) {}
+  explicit Taker(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
 
   TensorView take(const std::string& name, const Shape& shape) {
-    x_taken.insert(name);
-    const TensorView* view = x_checkpoint.find(name);
+    taken_.insert(name);
+    const TensorView* view = checkpoint_.find(name);
     if (view == nullptr) {
-      x_missing.push_back(name);
+      missing_.push_back(name);
       return {};
     }
     if (view->shape != shape) {
@@ -34,14 +34,14 @@ class Taker {
   }
 
   /// A tensor that may be there and is not used.
-  void ignore(const std::string& name) { x_taken.insert(name); }
+  void ignore(const std::string& name) { taken_.insert(name); }
 
   Result<void> finish() const {
-    if (x_error) return std::unexpected(*x_error);
-    if (!x_missing.empty()) return fail(Errc::corrupt_file, where() + listed("lacks tensor", x_missing));
+    if (error_) return std::unexpected(*error_);
+    if (!missing_.empty()) return fail(Errc::corrupt_file, where() + listed("lacks tensor", missing_));
     std::vector<std::string> extra;
-    for (const TensorView& view : x_checkpoint.tensors()) {
-      if (!x_taken.contains(view.name) && !view.name.ends_with(".rotary_emb.inv_freq")) extra.push_back(view.name);
+    for (const TensorView& view : checkpoint_.tensors()) {
+      if (!taken_.contains(view.name) && !view.name.ends_with(".rotary_emb.inv_freq")) extra.push_back(view.name);
     }
     std::ranges::sort(extra);
     if (!extra.empty()) {
@@ -52,10 +52,10 @@ class Taker {
 
  private:
   void note(Errc code, const std::string& what) {
-    if (!x_error) x_error = Error{code, where() + what, {}};
+    if (!error_) error_ = Error{code, where() + what, {}};
   }
   std::string where() const {
-    const auto files = x_checkpoint.files();
+    const auto files = checkpoint_.files();
     return files.empty() ? std::string() : std::string(files.front().path().parent_path()) + ": ";
   }
   static std::string listed(const std::string& what, const std::vector<std::string>& names) {
@@ -65,10 +65,10 @@ class Taker {
     return text;
   }
 
-  const Checkpoint& x_checkpoint;
-  std::set<std::string, std::less<>> x_taken;
-  std::vector<std::string> x_missing;
-  std::optional<Error> x_error;
+  const Checkpoint& checkpoint_;
+  std::set<std::string, std::less<>> taken_;
+  std::vector<std::string> missing_;
+  std::optional<Error> error_;
 };
 
 LayerWeights take_layer(Taker& taker, const ModelDescription& d, std::int32_t layer) {

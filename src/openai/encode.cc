@@ -68,9 +68,12 @@ void write_usage(JsonBuffer& json, const Usage& usage) {
 
 void write_finish_reason(JsonBuffer& json, FinishReason reason) {
   switch (reason) {
-    case FinishReason::none: return json.null();
-    case FinishReason::stop: return json.raw(R"("stop")");
-    case FinishReason::length: return json.raw(R"("length")");
+    case FinishReason::none:
+      return json.null();
+    case FinishReason::stop:
+      return json.raw(R"("stop")");
+    case FinishReason::length:
+      return json.raw(R"("length")");
   }
 }
 

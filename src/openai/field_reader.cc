@@ -15,7 +15,9 @@ std::string shortest(double value) {
   return {digits.data(), end};
 }
 
-std::string in_quotes(std::string_view name) { return "'" + std::string(name) + "'"; }
+std::string in_quotes(std::string_view name) {
+  return "'" + std::string(name) + "'";
+}
 
 }  // namespace
 
@@ -43,12 +45,12 @@ std::optional<std::int64_t> as_integer(const nlohmann::json& value) {
   return static_cast<std::int64_t>(real);
 }
 
-FieldReader::FieldReader(nlohmann::json& object, std::string path) : x_object(object), x_path(std::move(path)) {}
+FieldReader::FieldReader(nlohmann::json& object, std::string path) : object_(object), path_(std::move(path)) {}
 
 nlohmann::json* FieldReader::find(std::string_view name) {
-  if (x_error) return nullptr;
-  const auto it = x_object.find(name);
-  return it == x_object.end() || it->is_null() ? nullptr : &*it;
+  if (error_) return nullptr;
+  const auto it = object_.find(name);
+  return it == object_.end() || it->is_null() ? nullptr : &*it;
 }
 
 std::optional<double> FieldReader::number(std::string_view name, NumberRange range) {
@@ -62,7 +64,7 @@ std::optional<double> FieldReader::number(std::string_view name, NumberRange ran
   const bool above = range.low_excluded ? got > range.low : got >= range.low;
   if (std::isfinite(got) && above && got <= range.high) return got;
   fail(Errc::invalid_request,
-       "Invalid value for " + in_quotes(x_path + std::string(name)) + ": " + shortest(got) + " is not in " +
+       "Invalid value for " + in_quotes(path_ + std::string(name)) + ": " + shortest(got) + " is not in " +
            (range.low_excluded ? "(" : "[") + shortest(range.low) + ", " + shortest(range.high) + "].",
        name);
   return std::nullopt;
@@ -78,7 +80,7 @@ std::optional<std::int64_t> FieldReader::integer(std::string_view name, IntegerR
   const auto got = as_integer(*value);
   if (got && *got >= range.low && *got <= range.high) return got;
   fail(Errc::invalid_request,
-       "Invalid value for " + in_quotes(x_path + std::string(name)) + ": " + value->dump() + " is not an integer in [" +
+       "Invalid value for " + in_quotes(path_ + std::string(name)) + ": " + value->dump() + " is not an integer in [" +
            std::to_string(range.low) + ", " + std::to_string(range.high) + "].",
        name);
   return std::nullopt;
@@ -101,12 +103,12 @@ std::optional<std::string> FieldReader::string(std::string_view name) {
 }
 
 void FieldReader::fail(Errc code, std::string message, std::string_view name) {
-  if (!x_error) x_error = Error{code, std::move(message), x_path + std::string(name)};
+  if (!error_) error_ = Error{code, std::move(message), path_ + std::string(name)};
 }
 
 void FieldReader::fail_type(std::string_view name, std::string_view expected, const nlohmann::json& got) {
   fail(Errc::invalid_request,
-       "Invalid type for " + in_quotes(x_path + std::string(name)) + ": expected " + std::string(expected) +
+       "Invalid type for " + in_quotes(path_ + std::string(name)) + ": expected " + std::string(expected) +
            ", but got " + std::string(type_name(got)) + " instead.",
        name);
 }

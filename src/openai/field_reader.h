@@ -39,12 +39,12 @@ class FieldReader {
 
   void fail(Errc code, std::string message, std::string_view name);
   void fail_type(std::string_view name, std::string_view expected, const nlohmann::json& got);
-  const std::optional<Error>& error() const { return x_error; }
+  const std::optional<Error>& error() const { return error_; }
 
  private:
-  nlohmann::json& x_object;
-  std::string x_path;
-  std::optional<Error> x_error;
+  nlohmann::json& object_;
+  std::string path_;
+  std::optional<Error> error_;
 };
 
 /// "a string", "an array", …: how errors name a JSON value's type.

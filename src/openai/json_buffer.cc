@@ -44,12 +44,23 @@ Utf8Step utf8_step(std::string_view text, std::size_t at) {
 
 void append_escaped(std::string& out, unsigned char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   out += "\\u00";
   out += kHex[c >> 4];
@@ -59,47 +70,47 @@ void append_escaped(std::string& out, unsigned char c) {
 }  // namespace
 
 void JsonBuffer::string(std::string_view text) {
-  x_text += '"';
+  text_ += '"';
   std::size_t at = 0;
   while (at < text.size()) {
     std::size_t end = at;
     while (end < text.size() && kPlain[static_cast<unsigned char>(text[end])]) ++end;
-    x_text.append(text.substr(at, end - at));
+    text_.append(text.substr(at, end - at));
     at = end;
     if (at == text.size()) break;
     const auto c = static_cast<unsigned char>(text[at]);
     if (c < 0x80) {
-      append_escaped(x_text, c);
+      append_escaped(text_, c);
       ++at;
       continue;
     }
     const Utf8Step step = utf8_step(text, at);
     if (step.valid) {
-      x_text.append(text.substr(at, step.length));
+      text_.append(text.substr(at, step.length));
     } else {
-      x_text += "\xEF\xBF\xBD";
+      text_ += "\xEF\xBF\xBD";
     }
     at += step.length;
   }
-  x_text += '"';
+  text_ += '"';
 }
 
 void JsonBuffer::integer(std::int64_t value) {
   std::array<char, 24> digits;
   const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
-  x_text.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  text_.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
 }
 
 void JsonBuffer::number(float value) {
   if (!std::isfinite(value)) return raw("-9999.0");
   std::array<char, 32> digits;
   const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
-  x_text.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  text_.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
 }
 
 std::string JsonBuffer::swap_out(std::string reuse) {
   reuse.clear();
-  return std::exchange(x_text, std::move(reuse));
+  return std::exchange(text_, std::move(reuse));
 }
 
 }  // namespace baton::openai

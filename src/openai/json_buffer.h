@@ -11,7 +11,7 @@ namespace baton::openai {
 class JsonBuffer {
  public:
   /// Bytes as they are.
-  void raw(std::string_view text) { x_text.append(text); }
+  void raw(std::string_view text) { text_.append(text); }
   /// A quoted, escaped string. Bytes that are not UTF-8 become U+FFFD, one per maximal invalid part.
   void string(std::string_view text);
   void integer(std::int64_t value);
@@ -20,17 +20,17 @@ class JsonBuffer {
   void number(float value);
   void null() { raw("null"); }
 
-  std::string_view view() const { return x_text; }
-  bool empty() const { return x_text.empty(); }
-  std::size_t size() const { return x_text.size(); }
-  void clear() { x_text.clear(); }
+  std::string_view view() const { return text_; }
+  bool empty() const { return text_.empty(); }
+  std::size_t size() const { return text_.size(); }
+  void clear() { text_.clear(); }
   /// Hands over the text and leaves the buffer empty.
   std::string take() { return swap_out({}); }
   /// As take(); goes on in `reuse`, cleared, to keep its capacity.
   std::string swap_out(std::string reuse);
 
  private:
-  std::string x_text;
+  std::string text_;
 };
 
 }  // namespace baton::openai

@@ -15,8 +15,7 @@ using nlohmann::json;
 Result<json> parse_object(std::string_view body) {
   if (body.empty()) return fail(Errc::invalid_request, "The request body is empty; send a JSON object.");
   if (!json_depth_within(body, kMaxJsonDepth)) {
-    return fail(Errc::invalid_request,
-                "The JSON body nests deeper than " + std::to_string(kMaxJsonDepth) + " levels.");
+    return fail(Errc::invalid_request, "The JSON body nests deeper than " + std::to_string(kMaxJsonDepth) + " levels.");
   }
   try {
     json document = json::parse(body);
@@ -24,9 +23,8 @@ Result<json> parse_object(std::string_view body) {
     return fail(Errc::invalid_request,
                 "The request body must be a JSON object, but is " + std::string(type_name(document)) + ".");
   } catch (const json::parse_error& e) {
-    return fail(Errc::invalid_request,
-                "Could not parse the JSON body: syntax error or invalid UTF-8 near byte " + std::to_string(e.byte) +
-                    ".");
+    return fail(Errc::invalid_request, "Could not parse the JSON body: syntax error or invalid UTF-8 near byte " +
+                                           std::to_string(e.byte) + ".");
   } catch (const json::exception&) {
     return fail(Errc::invalid_request, "Could not parse the JSON body: a number is out of range.");
   }

@@ -30,7 +30,7 @@ using Prompt = std::variant<std::string, std::vector<TokenId>>;
 /// Choices are numbered prompt-major: choice p·n + k is sample k of prompt p.
 struct Request {
   Endpoint endpoint = Endpoint::chat;
-  std::string model;  ///< empty: the client named none
+  std::string model;                      ///< empty: the client named none
   std::vector<ChatMessage> messages;      ///< chat only, never empty there
   std::vector<Prompt> prompts;            ///< completions only, never empty there
   std::string tools_json;                 ///< chat: the tools array as JSON text; empty: none or tool_choice "none"

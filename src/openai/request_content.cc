@@ -26,8 +26,8 @@ void append_part(FieldReader& fields, json& part, std::string& text) {
                        "content");
   }
   const auto value = inner.string("text");
-  if (!value) return fields.fail(Errc::invalid_request, "A content part of type 'text' needs a string 'text'.",
-                                 "content.text");
+  if (!value)
+    return fields.fail(Errc::invalid_request, "A content part of type 'text' needs a string 'text'.", "content.text");
   text += *value;
 }
 

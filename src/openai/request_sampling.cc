@@ -120,8 +120,8 @@ std::vector<std::string> read_stop(FieldReader& fields) {
                 "stop");
     return {};
   }
-  const bool usable = std::ranges::all_of(
-      stop, [](const std::string& text) { return !text.empty() && text.size() <= kMaxStopBytes; });
+  const bool usable =
+      std::ranges::all_of(stop, [](const std::string& text) { return !text.empty() && text.size() <= kMaxStopBytes; });
   if (!usable) {
     fields.fail(Errc::invalid_request,
                 "Each 'stop' string must have between 1 and " + std::to_string(kMaxStopBytes) + " bytes.", "stop");

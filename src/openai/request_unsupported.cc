@@ -9,13 +9,32 @@ namespace {
 using nlohmann::json;
 
 /// Fields that would change the output whenever they hold anything but null, false, "", [] or {}.
-constexpr std::array<std::string_view, 26> kRefusedWhenSet{
-    "suffix",          "echo",          "use_beam_search",      "prompt_logprobs",        "structured_outputs",
-    "guided_json",     "guided_regex",  "guided_choice",        "guided_grammar",         "guided_whitespace_pattern",
-    "bad_words",       "functions",     "logits_processors",    "allowed_token_ids",      "logprob_token_ids",
-    "documents",       "chat_template", "truncate_prompt_tokens", "continue_final_message", "return_token_ids",
-    "return_tokens_as_token_ids", "return_prompt_text", "audio", "web_search_options", "prompt_embeds",
-    "vllm_xargs"};
+constexpr std::array<std::string_view, 26> kRefusedWhenSet{"suffix",
+                                                           "echo",
+                                                           "use_beam_search",
+                                                           "prompt_logprobs",
+                                                           "structured_outputs",
+                                                           "guided_json",
+                                                           "guided_regex",
+                                                           "guided_choice",
+                                                           "guided_grammar",
+                                                           "guided_whitespace_pattern",
+                                                           "bad_words",
+                                                           "functions",
+                                                           "logits_processors",
+                                                           "allowed_token_ids",
+                                                           "logprob_token_ids",
+                                                           "documents",
+                                                           "chat_template",
+                                                           "truncate_prompt_tokens",
+                                                           "continue_final_message",
+                                                           "return_token_ids",
+                                                           "return_tokens_as_token_ids",
+                                                           "return_prompt_text",
+                                                           "audio",
+                                                           "web_search_options",
+                                                           "prompt_embeds",
+                                                           "vllm_xargs"};
 
 bool is_set(const json& value) {
   if (value.is_boolean()) return value.get<bool>();

@@ -37,7 +37,7 @@ class StreamEncoder {
   void done();
 
   /// Whole events not taken yet.
-  std::size_t pending_bytes() const { return x_json.size(); }
+  std::size_t pending_bytes() const { return json_.size(); }
   /// Hands over the pending events; `reuse` (any old buffer) becomes the next one.
   std::string swap_out(std::string reuse);
 
@@ -45,11 +45,11 @@ class StreamEncoder {
   void open_choice(int index);
   void close_choice(FinishReason reason, const Usage& so_far);
 
-  JsonBuffer x_json;
-  std::string x_prefix;  ///< `data: {"id":…,"choices":[`
-  Endpoint x_endpoint;
-  Options x_options;
-  std::vector<bool> x_role_sent;  ///< by choice
+  JsonBuffer json_;
+  std::string prefix_;  ///< `data: {"id":…,"choices":[`
+  Endpoint endpoint_;
+  Options options_;
+  std::vector<bool> role_sent_;  ///< by choice
 };
 
 }  // namespace baton::openai

@@ -127,7 +127,9 @@ openai::ResponseHead head_for(const CompletionsContext& context, openai::Endpoin
           std::chrono::duration_cast<std::chrono::seconds>(now).count(), context.model.name};
 }
 
-Error no_worker_yet() { return {Errc::no_workers, "No worker is connected yet; try again soon."}; }
+Error no_worker_yet() {
+  return {Errc::no_workers, "No worker is connected yet; try again soon."};
+}
 
 asio::awaitable<int> generate(Answering& answering, PreparedRequest prepared, TimePoint arrival) {
   CompletionsContext& context = answering.context;
@@ -160,8 +162,8 @@ asio::awaitable<int> generate(Answering& answering, PreparedRequest prepared, Ti
 
 }  // namespace
 
-asio::awaitable<int> answer_completion(CompletionsContext& context, openai::Endpoint endpoint,
-                                       http::Exchange& exchange, std::string request_id) {
+asio::awaitable<int> answer_completion(CompletionsContext& context, openai::Endpoint endpoint, http::Exchange& exchange,
+                                       std::string request_id) {
   const TimePoint arrival = Clock::now();
   Answering answering{context, exchange, std::move(request_id)};
   if (auto ok = check_content_type(exchange.request()); !ok) co_return co_await send_error(answering, ok.error());

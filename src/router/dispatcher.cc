@@ -44,70 +44,70 @@ std::string_view role_name(Role role) {
   return role == Role::prefill ? "prefill" : role == Role::decode ? "decode" : "both";
 }
 
-bool same_address(const WorkerConfig& a, const WorkerConfig& b) { return a.host == b.host && a.port == b.port; }
+bool same_address(const WorkerConfig& a, const WorkerConfig& b) {
+  return a.host == b.host && a.port == b.port;
+}
 
 }  // namespace
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics)
-    : x_executor(executor),
-      x_faults(config.fault_tolerance),
-      x_auth_token(config.auth_token),
-      x_shard(std::to_string(shard)),
-      x_router_id(random_id()),
-      x_metrics(metrics),
-      x_coordinator(coordinator_options(config, shard)),
-      x_timer(executor),
-      x_tasks(executor) {}
+    : executor_(executor),
+      faults_(config.fault_tolerance),
+      auth_token_(config.auth_token),
+      shard_(std::to_string(shard)),
+      router_id_(random_id()),
+      metrics_(metrics),
+      coordinator_(coordinator_options(config, shard)),
+      timer_(executor),
+      tasks_(executor) {}
 
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::set_workers(const std::vector<WorkerConfig>& workers) {
-  for (auto it = x_links.begin(); it != x_links.end();) {
-    const auto kept = std::ranges::any_of(workers, [&](const WorkerConfig& w) {
-      return same_address(w, it->second->config());
-    });
+  for (auto it = links_.begin(); it != links_.end();) {
+    const auto kept =
+        std::ranges::any_of(workers, [&](const WorkerConfig& w) { return same_address(w, it->second->config()); });
     if (kept) {
       ++it;
     } else {
       // Its coroutine still runs for a moment and reports WorkerDown, so the object stays.
       it->second->stop();
-      x_retired.push_back(std::move(it->second));
-      it = x_links.erase(it);
+      retired_.push_back(std::move(it->second));
+      it = links_.erase(it);
     }
   }
   for (const WorkerConfig& worker : workers) {
-    const bool known = std::ranges::any_of(x_links, [&](const auto& entry) {
-      return same_address(worker, entry.second->config());
-    });
+    const bool known =
+        std::ranges::any_of(links_, [&](const auto& entry) { return same_address(worker, entry.second->config()); });
     if (!known) add_worker(worker);
   }
 }
 
 void Dispatcher::add_worker(const WorkerConfig& worker) {
-  const WorkerId id{++x_last_worker};
+  const WorkerId id{++last_worker_};
   auto slot = std::make_shared<WorkerLink*>(nullptr);  // the events need the link, the link the events
   WorkerLinkEvents events{
       .event = [this, slot](const schedule::Event& event) { on_worker_event(**slot, event); },
       .load = [this, slot](const wire::Load& load) { on_load(**slot, load); },
       .handed =
           [this](std::uint64_t bytes, const std::string& transport) {
-            x_metrics.kv_transfer_bytes.with({transport}).add(bytes);
-            x_metrics.kv_transfers.with({transport}).add();
+            metrics_.kv_transfer_bytes.with({transport}).add(bytes);
+            metrics_.kv_transfers.with({transport}).add();
           },
   };
-  WorkerLinkOptions options{id, worker, x_faults, x_auth_token, x_router_id};
+  WorkerLinkOptions options{id, worker, faults_, auth_token_, router_id_};
   auto link = std::make_unique<WorkerLink>(std::move(options), std::move(events));
   *slot = link.get();
-  x_tasks.spawn(link->run());
-  x_metrics.worker(worker.name).clear();
-  x_links.emplace(id, std::move(link));
+  tasks_.spawn(link->run());
+  metrics_.worker(worker.name).clear();
+  links_.emplace(id, std::move(link));
 }
 
 void Dispatcher::on_worker_event(WorkerLink& link, const schedule::Event& event) {
   const bool up = std::holds_alternative<schedule::WorkerUp>(event);
   const bool down = std::holds_alternative<schedule::WorkerDown>(event);
   if (up || down) {
-    auto gauges = x_metrics.worker(link.config().name);
+    auto gauges = metrics_.worker(link.config().name);
     gauges.clear();
     gauges.up.set(up ? 1 : 0);
     gauges.total_blocks.set(up ? link.info().total_blocks : 0);
@@ -120,15 +120,15 @@ void Dispatcher::on_worker_event(WorkerLink& link, const schedule::Event& event)
 /// Workers that are away for a moment count too, so that the limit does not jump about.
 void Dispatcher::recompute_max_context() {
   std::int32_t least = 0;
-  for (const auto& [id, link] : x_links) {
+  for (const auto& [id, link] : links_) {
     const std::int32_t context = link->info().max_context;
     if (context > 0 && (least == 0 || context < least)) least = context;
   }
-  x_max_context = least;
+  max_context_ = least;
 }
 
 void Dispatcher::on_load(const WorkerLink& link, const wire::Load& load) {
-  const auto gauges = x_metrics.worker(link.config().name);
+  const auto gauges = metrics_.worker(link.config().name);
   gauges.free_blocks.set(load.free_blocks());
   gauges.cached_blocks.set(load.cached_blocks());
   gauges.draining_blocks.set(load.draining_blocks());
@@ -145,63 +145,63 @@ void Dispatcher::on_load(const WorkerLink& link, const wire::Load& load) {
 
 RequestId Dispatcher::submit(std::shared_ptr<const GenerationSpec> spec, TimePoint deadline, GenerationSink& sink,
                              std::size_t choice) {
-  const RequestId request{++x_last_request};
-  x_active.emplace(request, Target{&sink, choice});
+  const RequestId request{++last_request_};
+  active_.emplace(request, Target{&sink, choice});
   feed(schedule::Arrive{request, std::move(spec), deadline});
   return request;
 }
 
 void Dispatcher::abandon(RequestId request) {
-  if (x_active.erase(request) != 0) feed(schedule::Abandon{request});
+  if (active_.erase(request) != 0) feed(schedule::Abandon{request});
 }
 
 void Dispatcher::start_drain() {
-  x_draining = true;
+  draining_ = true;
   feed(schedule::StartDrain{});
 }
 
 asio::awaitable<void> Dispatcher::stop() {
-  x_timer.cancel();
-  x_armed_for = TimePoint::min();  // arms nothing from now on
-  for (auto& [id, link] : x_links) link->stop();
-  co_await x_tasks.join();
+  timer_.cancel();
+  armed_for_ = TimePoint::min();  // arms nothing from now on
+  for (auto& [id, link] : links_) link->stop();
+  co_await tasks_.join();
 }
 
 /// Events that arise while commands are executed (a stop string found) wait for their turn.
 void Dispatcher::feed(schedule::Event event) {
-  BATON_CHECK(!x_busy || !std::holds_alternative<schedule::TokensIn>(event));  // its span would dangle in the queue
-  x_events.push_back(std::move(event));
-  if (x_busy) return;
-  x_busy = true;
-  while (!x_events.empty()) {
-    const schedule::Event next = std::move(x_events.front());
-    x_events.pop_front();
-    for (const schedule::Command& command : x_coordinator.handle(next, Clock::now())) execute(command);
+  BATON_CHECK(!busy_ || !std::holds_alternative<schedule::TokensIn>(event));  // its span would dangle in the queue
+  events_.push_back(std::move(event));
+  if (busy_) return;
+  busy_ = true;
+  while (!events_.empty()) {
+    const schedule::Event next = std::move(events_.front());
+    events_.pop_front();
+    for (const schedule::Command& command : coordinator_.handle(next, Clock::now())) execute(command);
   }
-  x_busy = false;
+  busy_ = false;
   arm_timer();
 }
 
 void Dispatcher::arm_timer() {
-  const TimePoint next = x_coordinator.next_deadline();
-  if (next >= x_armed_for) return;  // the armed timer fires first and looks again
-  x_armed_for = next;
-  x_timer.expires_at(next);
-  x_timer.async_wait([this](const boost::system::error_code& error) {
+  const TimePoint next = coordinator_.next_deadline();
+  if (next >= armed_for_) return;  // the armed timer fires first and looks again
+  armed_for_ = next;
+  timer_.expires_at(next);
+  timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    x_armed_for = kNever;
+    armed_for_ = kNever;
     feed(schedule::Tick{});
   });
 }
 
 void Dispatcher::execute(const schedule::Command& command) {
   const auto end = [this](RequestId request, auto call) {
-    const auto found = x_active.extract(request);
+    const auto found = active_.extract(request);
     if (!found.empty()) call(found.mapped());
   };
   std::visit(Overload{[this](const schedule::Deliver& deliver) {
-                        const auto found = x_active.find(deliver.request);
-                        if (found == x_active.end()) return;
+                        const auto found = active_.find(deliver.request);
+                        if (found == active_.end()) return;
                         const Target target = found->second;
                         target.sink->on_token(target.choice, deliver.token);
                       },
@@ -256,15 +256,15 @@ void Dispatcher::execute_send(const schedule::SendCancel& command) {
 }
 
 void Dispatcher::send_to(WorkerId worker, const wire::Envelope& envelope) {
-  const auto found = x_links.find(worker);
-  if (found != x_links.end()) found->second->send(envelope);
+  const auto found = links_.find(worker);
+  if (found != links_.end()) found->second->send(envelope);
 }
 
 std::vector<std::string> Dispatcher::not_ready() const {
   std::vector<std::string> reasons;
-  if (x_draining) reasons.emplace_back("the router is draining");
-  if (x_coordinator.ready()) return reasons;
-  const auto& stats = x_coordinator.stats();
+  if (draining_) reasons.emplace_back("the router is draining");
+  if (coordinator_.ready()) return reasons;
+  const auto& stats = coordinator_.stats();
   if (stats.prefill_workers == 0) reasons.emplace_back("no prefill worker is connected");
   if (stats.decode_workers == 0) reasons.emplace_back("no decode worker is connected");
   if (reasons.empty()) reasons.emplace_back("no prefill and decode worker of one model are connected");
@@ -272,20 +272,19 @@ std::vector<std::string> Dispatcher::not_ready() const {
 }
 
 void Dispatcher::publish_gauges() {
-  const schedule::CoordinatorStats& now = x_coordinator.stats();
-  x_metrics.queued.with({x_shard}).set(now.queued);
-  x_metrics.running.with({x_shard}).set(now.running);
-  x_metrics.retries.add(now.retries - x_published.retries);
-  x_metrics.replays.add(now.replays - x_published.replays);
-  x_metrics.placements.with({"split"}).add(now.split - x_published.split);
-  x_metrics.placements.with({"local"}).add(now.local - x_published.local);
-  x_published = now;
-  if (x_shard != "0") return;  // every shard has the same workers
+  const schedule::CoordinatorStats& now = coordinator_.stats();
+  metrics_.queued.with({shard_}).set(now.queued);
+  metrics_.running.with({shard_}).set(now.running);
+  metrics_.retries.add(now.retries - published_.retries);
+  metrics_.replays.add(now.replays - published_.replays);
+  metrics_.placements.with({"split"}).add(now.split - published_.split);
+  metrics_.placements.with({"local"}).add(now.local - published_.local);
+  published_ = now;
+  if (shard_ != "0") return;  // every shard has the same workers
   for (const Role role : {Role::prefill, Role::decode, Role::both}) {
-    const auto count = std::ranges::count_if(x_links, [role](const auto& entry) {
-      return entry.second->connected() && entry.second->info().role == role;
-    });
-    x_metrics.workers_up.with({role_name(role)}).set(static_cast<double>(count));
+    const auto count = std::ranges::count_if(
+        links_, [role](const auto& entry) { return entry.second->connected() && entry.second->info().role == role; });
+    metrics_.workers_up.with({role_name(role)}).set(static_cast<double>(count));
   }
 }
 

@@ -51,7 +51,7 @@ class Dispatcher {
   /// Why no prompt can be served now; empty when one can.
   std::vector<std::string> not_ready() const;
   /// Tokens a prompt and its answer may have together: the least of the workers'. 0 before any worker was seen.
-  std::int32_t max_context() const { return x_max_context; }
+  std::int32_t max_context() const { return max_context_; }
   void publish_gauges();
 
  private:
@@ -74,26 +74,26 @@ class Dispatcher {
   void on_load(const WorkerLink& link, const wire::Load& load);
   void recompute_max_context();
 
-  aio::asio::any_io_executor x_executor;
-  FaultConfig x_faults;
-  std::string x_auth_token;
-  std::string x_shard;
-  std::string x_router_id;
-  RouterMetrics& x_metrics;
-  schedule::Coordinator x_coordinator;
-  schedule::CoordinatorStats x_published;
-  std::unordered_map<WorkerId, std::unique_ptr<WorkerLink>> x_links;
-  std::vector<std::unique_ptr<WorkerLink>> x_retired;
-  std::unordered_map<RequestId, Target> x_active;
-  std::deque<schedule::Event> x_events;
-  aio::asio::steady_timer x_timer;
-  TimePoint x_armed_for = kNever;
-  aio::TaskGroup x_tasks;
-  std::uint64_t x_last_request = 0;
-  std::uint32_t x_last_worker = 0;
-  std::int32_t x_max_context = 0;
-  bool x_busy = false;
-  bool x_draining = false;
+  aio::asio::any_io_executor executor_;
+  FaultConfig faults_;
+  std::string auth_token_;
+  std::string shard_;
+  std::string router_id_;
+  RouterMetrics& metrics_;
+  schedule::Coordinator coordinator_;
+  schedule::CoordinatorStats published_;
+  std::unordered_map<WorkerId, std::unique_ptr<WorkerLink>> links_;
+  std::vector<std::unique_ptr<WorkerLink>> retired_;
+  std::unordered_map<RequestId, Target> active_;
+  std::deque<schedule::Event> events_;
+  aio::asio::steady_timer timer_;
+  TimePoint armed_for_ = kNever;
+  aio::TaskGroup tasks_;
+  std::uint64_t last_request_ = 0;
+  std::uint32_t last_worker_ = 0;
+  std::int32_t max_context_ = 0;
+  bool busy_ = false;
+  bool draining_ = false;
 };
 
 }  // namespace baton::router

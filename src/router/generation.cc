@@ -6,7 +6,9 @@
 namespace baton::router {
 namespace {
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 std::int64_t characters(std::string_view utf8) {
   return std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; });
@@ -25,40 +27,40 @@ Generation::ChoiceState::ChoiceState(const text::Tokenizer& tokenizer, const ope
 }
 
 Generation::Generation(Context context, const openai::Request& request, openai::ResponseHead head, TimePoint arrival)
-    : x_context(context),
-      x_request(request),
-      x_head(std::move(head)),
-      x_encoder(x_head, {.include_usage = request.include_usage,
-                         .continuous_usage = request.continuous_usage,
-                         .logprobs = request.sampling.logprobs >= 0}),
-      x_arrival(arrival),
-      x_wake(context.executor, kNever) {
-  x_context.metrics.in_flight.add(1);
+    : context_(context),
+      request_(request),
+      head_(std::move(head)),
+      encoder_(head_, {.include_usage = request.include_usage,
+                       .continuous_usage = request.continuous_usage,
+                       .logprobs = request.sampling.logprobs >= 0}),
+      arrival_(arrival),
+      wake_(context.executor, kNever) {
+  context_.metrics.in_flight.add(1);
 }
 
 Generation::~Generation() {
   abandon();
-  x_context.metrics.in_flight.add(-1);
+  context_.metrics.in_flight.add(-1);
 }
 
 void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs, TimePoint deadline) {
-  const auto n = static_cast<std::size_t>(x_request.n);
+  const auto n = static_cast<std::size_t>(request_.n);
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    if (i % n == 0) x_usage.prompt_tokens += static_cast<std::int64_t>(specs[i]->tokens.size());
-    x_choices.emplace_back(x_context.model.tokenizer, x_request);
+    if (i % n == 0) usage_.prompt_tokens += static_cast<std::int64_t>(specs[i]->tokens.size());
+    choices_.emplace_back(context_.model.tokenizer, request_);
   }
-  x_running = specs.size();
-  x_context.metrics.prompt_tokens.add(static_cast<std::uint64_t>(x_usage.prompt_tokens));
+  running_ = specs.size();
+  context_.metrics.prompt_tokens.add(static_cast<std::uint64_t>(usage_.prompt_tokens));
   for (std::size_t i = 0; i < specs.size() && !ended(); ++i) {
-    const RequestId id = x_context.dispatcher.submit(std::move(specs[i]), deadline, *this, i);
-    x_choices[i].id = id;
+    const RequestId id = context_.dispatcher.submit(std::move(specs[i]), deadline, *this, i);
+    choices_[i].id = id;
   }
 }
 
 void Generation::abandon() {
-  x_abandoned = true;
-  for (ChoiceState& choice : x_choices) {
-    if (choice.running && choice.id.value != 0) x_context.dispatcher.abandon(choice.id);
+  abandoned_ = true;
+  for (ChoiceState& choice : choices_) {
+    if (choice.running && choice.id.value != 0) context_.dispatcher.abandon(choice.id);
     choice.running = false;
   }
   wake();
@@ -66,45 +68,45 @@ void Generation::abandon() {
 
 aio::asio::awaitable<void> Generation::wait() {
   while (!ended() && pending_bytes() == 0) {
-    auto [error] = co_await x_wake.async_wait(aio::kNoThrow);
+    auto [error] = co_await wake_.async_wait(aio::kNoThrow);
     (void)error;
   }
 }
 
 void Generation::on_token(std::size_t index, const TokenOut& token) {
-  ChoiceState& choice = x_choices[index];
+  ChoiceState& choice = choices_[index];
   if (!choice.running) return;
   note_latency(choice);
   ++choice.tokens;
-  ++x_usage.completion_tokens;
-  x_context.metrics.generation_tokens.add();
+  ++usage_.completion_tokens;
+  context_.metrics.generation_tokens.add();
   if (token.stop_token) {
-    const auto& wanted = x_request.sampling.stop_token_ids;
+    const auto& wanted = request_.sampling.stop_token_ids;
     if (std::ranges::find(wanted, token.token) != wanted.end()) choice.result.stop_reason = token.token;
     choice.result.finish = token.finish;
     return;
   }
   if (choice.result.logprobs) add_logprob(choice, token);
   const std::string text = choice.detokenizer.feed(token.token);
-  const bool unchecked = choice.tokens < x_request.sampling.min_tokens;
+  const bool unchecked = choice.tokens < request_.sampling.min_tokens;
   text::StopMatcher::Step step = unchecked ? choice.stop.feed_unchecked(text) : choice.stop.feed(text);
   show(index, step.text);
   choice.result.finish = token.finish;
   if (!step.stop) return;
   choice.result.stop_reason = std::move(*step.stop);
-  x_context.dispatcher.abandon(choice.id);
+  context_.dispatcher.abandon(choice.id);
   end_choice(index, FinishReason::stop);
 }
 
 void Generation::note_latency(ChoiceState& choice) {
   const TimePoint now = Clock::now();
-  if (!std::exchange(x_first_token_seen, true)) x_context.metrics.ttft_s.observe(seconds(now - x_arrival));
-  if (choice.tokens > 0) x_context.metrics.itl_s.observe(seconds(now - choice.last_token));
+  if (!std::exchange(first_token_seen_, true)) context_.metrics.ttft_s.observe(seconds(now - arrival_));
+  if (choice.tokens > 0) context_.metrics.itl_s.observe(seconds(now - choice.last_token));
   choice.last_token = now;
 }
 
 void Generation::add_logprob(ChoiceState& choice, const TokenOut& token) {
-  const text::Tokenizer& tokenizer = x_context.model.tokenizer;
+  const text::Tokenizer& tokenizer = context_.model.tokenizer;
   openai::LogprobEntry entry;
   entry.token = logprob_token(tokenizer, token.token, token.logprob);
   entry.text_offset = choice.text_offset;
@@ -113,18 +115,18 @@ void Generation::add_logprob(ChoiceState& choice, const TokenOut& token) {
   choice.held_logprobs.push_back(std::move(entry));
 }
 
-/// Hands out text that is final, with the logprobs of all tokens up to it. A streamed choice says something at its first
-/// token even if no text is final yet, because clients measure the time to it.
+/// Hands out text that is final, with the logprobs of all tokens up to it. A streamed choice says something at its
+/// first token even if no text is final yet, because clients measure the time to it.
 void Generation::show(std::size_t index, std::string_view text) {
-  ChoiceState& choice = x_choices[index];
-  const bool greet = x_request.stream && choice.tokens == 1;
+  ChoiceState& choice = choices_[index];
+  const bool greet = request_.stream && choice.tokens == 1;
   if (text.empty() && !greet) return;
-  if (x_request.stream) {
+  if (request_.stream) {
     const bool logprobs = choice.result.logprobs.has_value();
     if (!text.empty() || logprobs) {
-      x_encoder.text(static_cast<int>(index), text, choice.held_logprobs, x_usage);
+      encoder_.text(static_cast<int>(index), text, choice.held_logprobs, usage_);
     } else {
-      x_encoder.begin_choice(static_cast<int>(index), x_usage);
+      encoder_.begin_choice(static_cast<int>(index), usage_);
     }
     choice.held_logprobs.clear();
     wake();
@@ -134,12 +136,12 @@ void Generation::show(std::size_t index, std::string_view text) {
 }
 
 void Generation::on_finish(std::size_t index, const schedule::Finish& finish) {
-  ChoiceState& choice = x_choices[index];
+  ChoiceState& choice = choices_[index];
   if (!choice.running) return;
   // Samples of one prompt share it; its cached part is counted once, as the prompt is.
-  if (index % static_cast<std::size_t>(x_request.n) == 0) {
-    x_usage.cached_tokens += finish.cached_tokens;
-    x_context.metrics.cached_prompt_tokens.add(static_cast<std::uint64_t>(std::max(0, finish.cached_tokens)));
+  if (index % static_cast<std::size_t>(request_.n) == 0) {
+    usage_.cached_tokens += finish.cached_tokens;
+    context_.metrics.cached_prompt_tokens.add(static_cast<std::uint64_t>(std::max(0, finish.cached_tokens)));
   }
   const std::string tail = choice.detokenizer.finish();
   text::StopMatcher::Step step = choice.stop.feed(tail);
@@ -151,35 +153,35 @@ void Generation::on_finish(std::size_t index, const schedule::Finish& finish) {
 
 /// Logprobs of tokens that showed no text of their own travel with an empty last piece.
 void Generation::end_choice(std::size_t index, FinishReason reason) {
-  ChoiceState& choice = x_choices[index];
+  ChoiceState& choice = choices_[index];
   choice.running = false;
   choice.result.finish = reason;
-  if (x_request.stream) {
+  if (request_.stream) {
     const int number = static_cast<int>(index);
     if (choice.result.logprobs && !choice.held_logprobs.empty()) {
-      x_encoder.text(number, "", choice.held_logprobs, x_usage);
+      encoder_.text(number, "", choice.held_logprobs, usage_);
     }
-    x_encoder.finish(number, reason, choice.result.stop_reason, x_usage);
+    encoder_.finish(number, reason, choice.result.stop_reason, usage_);
   } else if (choice.result.logprobs) {
     *choice.result.logprobs = std::move(choice.held_logprobs);
   }
-  --x_running;
+  --running_;
   wake();
 }
 
 void Generation::on_fail(std::size_t index, const Error& error) {
-  ChoiceState& choice = x_choices[index];
+  ChoiceState& choice = choices_[index];
   if (!choice.running) return;
   choice.running = false;
-  if (!x_failure) x_failure = error;
+  if (!failure_) failure_ = error;
   wake();
 }
 
 std::string Generation::whole_response() const {
   std::vector<openai::Choice> choices;
-  choices.reserve(x_choices.size());
-  for (const ChoiceState& choice : x_choices) choices.push_back(choice.result);
-  return openai::encode_response(x_head, choices, x_usage);
+  choices.reserve(choices_.size());
+  for (const ChoiceState& choice : choices_) choices.push_back(choice.result);
+  return openai::encode_response(head_, choices, usage_);
 }
 
 }  // namespace baton::router

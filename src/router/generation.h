@@ -42,12 +42,12 @@ class Generation final : public GenerationSink {
   /// Waits until there is something to send, the request ended, or abandon() was called.
   aio::asio::awaitable<void> wait();
 
-  bool ended() const { return x_running == 0 || x_failure || x_abandoned; }
-  bool abandoned() const { return x_abandoned; }
-  const std::optional<Error>& failure() const { return x_failure; }
-  std::size_t pending_bytes() const { return x_encoder.pending_bytes(); }
-  openai::StreamEncoder& encoder() { return x_encoder; }
-  const openai::Usage& usage() const { return x_usage; }
+  bool ended() const { return running_ == 0 || failure_ || abandoned_; }
+  bool abandoned() const { return abandoned_; }
+  const std::optional<Error>& failure() const { return failure_; }
+  std::size_t pending_bytes() const { return encoder_.pending_bytes(); }
+  openai::StreamEncoder& encoder() { return encoder_; }
+  const openai::Usage& usage() const { return usage_; }
   /// The whole answer; after ended() without failure.
   std::string whole_response() const;
 
@@ -73,20 +73,20 @@ class Generation final : public GenerationSink {
   void add_logprob(ChoiceState& choice, const TokenOut& token);
   void show(std::size_t index, std::string_view text);
   void end_choice(std::size_t index, FinishReason reason);
-  void wake() { x_wake.cancel(); }
+  void wake() { wake_.cancel(); }
 
-  Context x_context;
-  const openai::Request& x_request;
-  openai::ResponseHead x_head;
-  openai::StreamEncoder x_encoder;
-  openai::Usage x_usage;
-  std::deque<ChoiceState> x_choices;
-  std::size_t x_running = 0;
-  TimePoint x_arrival;
-  bool x_first_token_seen = false;
-  bool x_abandoned = false;
-  std::optional<Error> x_failure;
-  aio::asio::steady_timer x_wake;
+  Context context_;
+  const openai::Request& request_;
+  openai::ResponseHead head_;
+  openai::StreamEncoder encoder_;
+  openai::Usage usage_;
+  std::deque<ChoiceState> choices_;
+  std::size_t running_ = 0;
+  TimePoint arrival_;
+  bool first_token_seen_ = false;
+  bool abandoned_ = false;
+  std::optional<Error> failure_;
+  aio::asio::steady_timer wake_;
 };
 
 }  // namespace baton::router

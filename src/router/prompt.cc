@@ -51,8 +51,8 @@ Result<Value> template_variables(const ServedModel& model, openai::Request& requ
 
 Result<std::string> render_chat(const ServedModel& model, openai::Request& request) {
   if (!model.chat) {
-    return fail(Errc::invalid_request,
-                "The model '" + model.name + "' has no chat template; use /v1/completions.", "messages");
+    return fail(Errc::invalid_request, "The model '" + model.name + "' has no chat template; use /v1/completions.",
+                "messages");
   }
   auto variables = template_variables(model, request);
   if (!variables) return std::unexpected(Error{variables.error().code, variables.error().message, "messages"});
@@ -63,8 +63,7 @@ Result<std::string> render_chat(const ServedModel& model, openai::Request& reque
   return text;
 }
 
-Result<void> check_ids(const ServedModel& model, const openai::Request& request,
-                       const std::vector<TokenId>& prompt) {
+Result<void> check_ids(const ServedModel& model, const openai::Request& request, const std::vector<TokenId>& prompt) {
   const auto vocab = static_cast<std::int64_t>(model.tokenizer.vocab_size());
   const auto outside = [vocab](TokenId id) { return id >= vocab; };
   const auto failure = [vocab](const char* field) {
@@ -105,10 +104,10 @@ Result<PreparedRequest> prepare_request(const ServedModel& model, openai::Endpoi
   auto request = openai::parse_request(endpoint, body);
   if (!request) return std::unexpected(std::move(request.error()));
   if (!request->model.empty() && request->model != model.name) {
-    return fail(Errc::model_not_found,
-                "The model '" + request->model.substr(0, 256) + "' does not exist; this server has '" + model.name +
-                    "'.",
-                "model");
+    return fail(
+        Errc::model_not_found,
+        "The model '" + request->model.substr(0, 256) + "' does not exist; this server has '" + model.name + "'.",
+        "model");
   }
   auto prompts = tokenize(model, *request);
   if (!prompts) return std::unexpected(std::move(prompts.error()));

@@ -19,60 +19,60 @@ constexpr std::size_t kTokenizerThreads = 2;
 class RouterImpl final : public Router {
  public:
   RouterImpl(RouterOptions options, std::shared_ptr<const ServedModel> model)
-      : x_options(std::move(options)), x_model(std::move(model)), x_metrics(x_registry), x_tokenizers(kTokenizerThreads) {
-    const SharedParts parts{x_options.config, *x_model, x_registry, x_metrics, x_tokenizers};
-    const DrainTimes drain{x_options.drain_grace, x_options.drain_timeout};
-    const auto shards = static_cast<std::size_t>(std::max(1, x_options.config.threads));
-    for (std::size_t i = 0; i < shards; ++i) x_shards.push_back(std::make_unique<Shard>(parts, i, drain));
+      : options_(std::move(options)), model_(std::move(model)), metrics_(registry_), tokenizers_(kTokenizerThreads) {
+    const SharedParts parts{options_.config, *model_, registry_, metrics_, tokenizers_};
+    const DrainTimes drain{options_.drain_grace, options_.drain_timeout};
+    const auto shards = static_cast<std::size_t>(std::max(1, options_.config.threads));
+    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(parts, i, drain));
   }
 
   ~RouterImpl() override {
-    x_tokenizers.stop();
-    x_tokenizers.join();
+    tokenizers_.stop();
+    tokenizers_.join();
   }
 
   /// Every shard listens on the same port; the kernel spreads the connections.
   Result<void> listen() {
-    x_port = x_options.config.listen.port;
-    for (const auto& shard : x_shards) {
+    port_ = options_.config.listen.port;
+    for (const auto& shard : shards_) {
       const aio::ListenOptions options{
-          .host = x_options.config.listen.host, .port = x_port, .reuse_port = x_shards.size() > 1};
+          .host = options_.config.listen.host, .port = port_, .reuse_port = shards_.size() > 1};
       auto acceptor = aio::listen(shard->io().get_executor(), options);
       if (!acceptor) return std::unexpected(std::move(acceptor.error()));
-      x_port = acceptor->local_endpoint().port();
+      port_ = acceptor->local_endpoint().port();
       shard->serve(std::move(*acceptor));
     }
     return {};
   }
 
-  boost::asio::io_context& io() override { return x_shards.front()->io(); }
-  std::uint16_t port() const override { return x_port; }
+  boost::asio::io_context& io() override { return shards_.front()->io(); }
+  std::uint16_t port() const override { return port_; }
 
   void run() override {
-    log_info("router", "listening",
-             {{"host", x_options.config.listen.host}, {"port", x_port}, {"shards", x_shards.size()},
-              {"model", x_model->name}});
+    log_info(
+        "router", "listening",
+        {{"host", options_.config.listen.host}, {"port", port_}, {"shards", shards_.size()}, {"model", model_->name}});
     std::vector<std::jthread> threads;
-    for (std::size_t i = 1; i < x_shards.size(); ++i) threads.emplace_back([shard = x_shards[i].get()] { shard->run(); });
-    x_shards.front()->run();
+    for (std::size_t i = 1; i < shards_.size(); ++i) threads.emplace_back([shard = shards_[i].get()] { shard->run(); });
+    shards_.front()->run();
   }
 
   void stop() override {
-    for (const auto& shard : x_shards) shard->stop();
+    for (const auto& shard : shards_) shard->stop();
   }
 
   void reload(Config config) override {
-    for (const auto& shard : x_shards) shard->set_workers(config.workers);
+    for (const auto& shard : shards_) shard->set_workers(config.workers);
   }
 
  private:
-  RouterOptions x_options;
-  std::shared_ptr<const ServedModel> x_model;
-  metrics::Registry x_registry;
-  RouterMetrics x_metrics;
-  boost::asio::thread_pool x_tokenizers;
-  std::vector<std::unique_ptr<Shard>> x_shards;
-  std::uint16_t x_port = 0;
+  RouterOptions options_;
+  std::shared_ptr<const ServedModel> model_;
+  metrics::Registry registry_;
+  RouterMetrics metrics_;
+  boost::asio::thread_pool tokenizers_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::uint16_t port_ = 0;
 };
 
 }  // namespace

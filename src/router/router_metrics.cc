@@ -20,14 +20,15 @@ RouterMetrics::RouterMetrics(metrics::Registry& r)
       retries(r.counter("baton_retries_total", "Attempts repeated before their first token.")),
       replays(r.counter("baton_replays_total", "Attempts continued elsewhere after their first token.")),
       placements(r.counters({"baton_placements_total", "Attempts by mode.", {"mode"}})),
-      kv_transfer_bytes(r.counters({"baton_kv_transfer_bytes_total", "KV cache moved between workers.", {"transport"}})),
+      kv_transfer_bytes(
+          r.counters({"baton_kv_transfer_bytes_total", "KV cache moved between workers.", {"transport"}})),
       kv_transfers(r.counters({"baton_kv_transfers_total", "KV hand-overs completed.", {"transport"}})),
       workers_up(r.gauges({"baton_workers_up", "Connected workers.", {"role"}})),
-      x_registry(r) {}
+      registry_(r) {}
 
 RouterMetrics::WorkerGauges RouterMetrics::worker(std::string_view name) {
   const auto gauge = [&](std::string family, std::string help) -> metrics::Gauge& {
-    return x_registry.gauges({std::move(family), std::move(help), {"worker"}}).with({name});
+    return registry_.gauges({std::move(family), std::move(help), {"worker"}}).with({name});
   };
   return {
       .up = gauge("baton_worker_up", "1 while the worker is connected."),
@@ -48,9 +49,9 @@ RouterMetrics::WorkerGauges RouterMetrics::worker(std::string_view name) {
 }
 
 void RouterMetrics::WorkerGauges::clear() {
-  for (metrics::Gauge* gauge : {&up, &total_blocks, &free_blocks, &cached_blocks, &draining_blocks, &reserved_blocks,
-                                &running, &waiting, &kv_bytes_sent, &kv_bytes_received, &prefill_tokens,
-                                &decode_tokens, &prefix_hit_tokens, &preemptions}) {
+  for (metrics::Gauge* gauge :
+       {&up, &total_blocks, &free_blocks, &cached_blocks, &draining_blocks, &reserved_blocks, &running, &waiting,
+        &kv_bytes_sent, &kv_bytes_received, &prefill_tokens, &decode_tokens, &prefix_hit_tokens, &preemptions}) {
     gauge->set(0);
   }
 }

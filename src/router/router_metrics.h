@@ -10,23 +10,23 @@ namespace baton::router {
 struct RouterMetrics {
   explicit RouterMetrics(metrics::Registry& registry);
 
-  metrics::Family<metrics::Counter>& requests;         ///< route, status
-  metrics::Histogram& ttft_s;                          ///< arrival to first token
-  metrics::Histogram& itl_s;                           ///< between tokens of one choice
-  metrics::Histogram& e2e_s;                           ///< arrival to the end of the answer
-  metrics::Gauge& in_flight;                           ///< generation requests being answered
-  metrics::Family<metrics::Gauge>& queued;             ///< shard
-  metrics::Family<metrics::Gauge>& running;            ///< shard
+  metrics::Family<metrics::Counter>& requests;  ///< route, status
+  metrics::Histogram& ttft_s;                   ///< arrival to first token
+  metrics::Histogram& itl_s;                    ///< between tokens of one choice
+  metrics::Histogram& e2e_s;                    ///< arrival to the end of the answer
+  metrics::Gauge& in_flight;                    ///< generation requests being answered
+  metrics::Family<metrics::Gauge>& queued;      ///< shard
+  metrics::Family<metrics::Gauge>& running;     ///< shard
   metrics::Counter& prompt_tokens;
   metrics::Counter& cached_prompt_tokens;
   metrics::Counter& generation_tokens;
   metrics::Counter& client_disconnects;
   metrics::Counter& retries;
   metrics::Counter& replays;
-  metrics::Family<metrics::Counter>& placements;       ///< mode: split, local
+  metrics::Family<metrics::Counter>& placements;         ///< mode: split, local
   metrics::Family<metrics::Counter>& kv_transfer_bytes;  ///< transport
   metrics::Family<metrics::Counter>& kv_transfers;       ///< transport
-  metrics::Family<metrics::Gauge>& workers_up;  ///< role: how many are connected
+  metrics::Family<metrics::Gauge>& workers_up;           ///< role: how many are connected
   /// What each worker last reported; all zero while it is away.
   struct WorkerGauges {
     metrics::Gauge& up;
@@ -48,7 +48,7 @@ struct RouterMetrics {
   WorkerGauges worker(std::string_view name);
 
  private:
-  metrics::Registry& x_registry;
+  metrics::Registry& registry_;
 };
 
 }  // namespace baton::router

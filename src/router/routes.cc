@@ -27,9 +27,13 @@ struct Route {
   bool has_rest = false;  ///< the path is a prefix; what follows goes to `respond`
 };
 
-http::Response json(std::string body) { return {.status = 200, .body = std::move(body)}; }
+http::Response json(std::string body) {
+  return {.status = 200, .body = std::move(body)};
+}
 
-http::Response alive(const RoutesContext&, std::string_view) { return json(R"({"status":"ok"})"); }
+http::Response alive(const RoutesContext&, std::string_view) {
+  return json(R"({"status":"ok"})");
+}
 
 http::Response ready(const RoutesContext& context, std::string_view) {
   const auto reasons = context.completions.dispatcher.not_ready();

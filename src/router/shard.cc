@@ -38,66 +38,66 @@ http::ServerOptions server_options(const Config& config) {
 }  // namespace
 
 Shard::Shard(const SharedParts& parts, std::size_t index, DrainTimes drain)
-    : x_drain(drain),
-      x_dispatcher(x_io.get_executor(), parts.config, index, parts.metrics),
-      x_routes{{parts.model, x_dispatcher, parts.metrics, x_io.get_executor(), parts.tokenizers,
-                parts.config.limits.request_timeout, std::mt19937_64{std::random_device{}()}},
-               parts.registry},
-      x_server(x_io.get_executor(), server_options(parts.config),
-               [this](http::Exchange& exchange) { return answer(x_routes, exchange); }),
-      x_workers(parts.config.workers),
-      x_pause(x_io) {}
+    : drain_(drain),
+      dispatcher_(io_.get_executor(), parts.config, index, parts.metrics),
+      routes_{{parts.model, dispatcher_, parts.metrics, io_.get_executor(), parts.tokenizers,
+               parts.config.limits.request_timeout, std::mt19937_64{std::random_device{}()}},
+              parts.registry},
+      server_(io_.get_executor(), server_options(parts.config),
+              [this](http::Exchange& exchange) { return answer(routes_, exchange); }),
+      workers_(parts.config.workers),
+      pause_(io_) {}
 
 void Shard::run() {
-  x_dispatcher.set_workers(x_workers);
-  asio::co_spawn(x_io, publish_gauges(), asio::detached);
-  x_io.run();
+  dispatcher_.set_workers(workers_);
+  asio::co_spawn(io_, publish_gauges(), asio::detached);
+  io_.run();
 }
 
 void Shard::set_workers(std::vector<WorkerConfig> workers) {
-  asio::post(x_io, [this, workers = std::move(workers)] {
-    if (x_stops == 0) x_dispatcher.set_workers(workers);
+  asio::post(io_, [this, workers = std::move(workers)] {
+    if (stops_ == 0) dispatcher_.set_workers(workers);
   });
 }
 
 void Shard::stop() {
-  asio::post(x_io, [this] { begin_stop(); });
+  asio::post(io_, [this] { begin_stop(); });
 }
 
 void Shard::begin_stop() {
-  ++x_stops;
-  x_pause.cancel();
-  if (x_stops == 1) asio::co_spawn(x_io, drain(), asio::detached);
+  ++stops_;
+  pause_.cancel();
+  if (stops_ == 1) asio::co_spawn(io_, drain(), asio::detached);
 }
 
 /// Refuse, let the running requests finish, cut what is left. A second stop() skips the waiting.
 asio::awaitable<void> Shard::drain() {
-  log_info("router", "draining", {{"running", x_server.answering()}});
-  x_dispatcher.start_drain();
-  x_server.close_after_answers();
-  const TimePoint grace_ends = Clock::now() + x_drain.grace;
-  const TimePoint cut_at = grace_ends + x_drain.timeout;
+  log_info("router", "draining", {{"running", server_.answering()}});
+  dispatcher_.start_drain();
+  server_.close_after_answers();
+  const TimePoint grace_ends = Clock::now() + drain_.grace;
+  const TimePoint cut_at = grace_ends + drain_.timeout;
   const auto waiting = [&](TimePoint now) {
-    return x_stops == 1 && (now < grace_ends || (x_server.answering() > 0 && now < cut_at));
+    return stops_ == 1 && (now < grace_ends || (server_.answering() > 0 && now < cut_at));
   };
   bool accepting = true;
   while (waiting(Clock::now())) {
-    if (Clock::now() >= grace_ends && std::exchange(accepting, false)) x_server.stop_accepting();
-    x_pause.expires_after(kDrainPoll);
-    auto [error] = co_await x_pause.async_wait(aio::kNoThrow);
+    if (Clock::now() >= grace_ends && std::exchange(accepting, false)) server_.stop_accepting();
+    pause_.expires_after(kDrainPoll);
+    auto [error] = co_await pause_.async_wait(aio::kNoThrow);
     (void)error;
   }
-  x_server.stop_accepting();
-  co_await x_server.stop();
-  co_await x_dispatcher.stop();
-  x_io.stop();  // the program's own signals and children may still wait on this loop
+  server_.stop_accepting();
+  co_await server_.stop();
+  co_await dispatcher_.stop();
+  io_.stop();  // the program's own signals and children may still wait on this loop
 }
 
 asio::awaitable<void> Shard::publish_gauges() {
-  while (x_stops == 0) {
-    x_dispatcher.publish_gauges();
-    x_pause.expires_after(kGaugePeriod);
-    auto [error] = co_await x_pause.async_wait(aio::kNoThrow);
+  while (stops_ == 0) {
+    dispatcher_.publish_gauges();
+    pause_.expires_after(kGaugePeriod);
+    auto [error] = co_await pause_.async_wait(aio::kNoThrow);
     (void)error;
   }
 }

@@ -32,8 +32,8 @@ class Shard {
  public:
   Shard(const SharedParts& parts, std::size_t index, DrainTimes drain);
 
-  boost::asio::io_context& io() { return x_io; }
-  void serve(aio::tcp::acceptor acceptor) { x_server.serve(std::move(acceptor)); }
+  boost::asio::io_context& io() { return io_; }
+  void serve(aio::tcp::acceptor acceptor) { server_.serve(std::move(acceptor)); }
   /// Until stopped.
   void run();
   /// First call drains, second call cuts.
@@ -45,14 +45,14 @@ class Shard {
   aio::asio::awaitable<void> drain();
   aio::asio::awaitable<void> publish_gauges();
 
-  boost::asio::io_context x_io{1};
-  DrainTimes x_drain;
-  Dispatcher x_dispatcher;
-  RoutesContext x_routes;
-  http::Server x_server;
-  std::vector<WorkerConfig> x_workers;
-  boost::asio::steady_timer x_pause;  ///< of drain() or publish_gauges(); cancelled to end either early
-  int x_stops = 0;
+  boost::asio::io_context io_{1};
+  DrainTimes drain_;
+  Dispatcher dispatcher_;
+  RoutesContext routes_;
+  http::Server server_;
+  std::vector<WorkerConfig> workers_;
+  boost::asio::steady_timer pause_;  ///< of drain() or publish_gauges(); cancelled to end either early
+  int stops_ = 0;
 };
 
 }  // namespace baton::router

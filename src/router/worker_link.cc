@@ -47,16 +47,16 @@ schedule::WorkerInfo info_of(const wire::HelloReply& reply, const WorkerConfig& 
 }  // namespace
 
 WorkerLink::WorkerLink(WorkerLinkOptions options, WorkerLinkEvents events)
-    : x_options(std::move(options)), x_events(std::move(events)) {}
+    : options_(std::move(options)), events_(std::move(events)) {}
 
 asio::awaitable<void> WorkerLink::run() {
   Duration wait = kFirstPause;
-  while (!x_stopped) {
+  while (!stopped_) {
     const auto began = Clock::now();
     const auto ended = co_await serve_once();
-    if (x_stopped) break;
+    if (stopped_) break;
     log_warn(kLog, "worker not connected",
-             {{"worker", x_options.worker.name}, {"reason", ended ? "closed" : ended.error().message}});
+             {{"worker", options_.worker.name}, {"reason", ended ? "closed" : ended.error().message}});
     // A connection that held for a while starts the back-off anew. The jitter keeps shards and routers apart.
     if (Clock::now() - began > kLongestPause) wait = kFirstPause;
     const auto jitter = mix64(static_cast<std::uint64_t>(began.time_since_epoch().count())) % 50;
@@ -67,68 +67,68 @@ asio::awaitable<void> WorkerLink::run() {
 
 aio::asio::awaitable<void> WorkerLink::pause(Duration length) {
   asio::steady_timer timer(co_await asio::this_coro::executor, length);
-  x_end_pause = [&timer] { timer.cancel(); };
+  end_pause_ = [&timer] { timer.cancel(); };
   auto [error] = co_await timer.async_wait(aio::kNoThrow);
   (void)error;
-  x_end_pause = nullptr;
+  end_pause_ = nullptr;
 }
 
 void WorkerLink::stop() {
-  x_stopped = true;
-  if (x_connection) x_connection->close();
-  if (x_end_pause) x_end_pause();
+  stopped_ = true;
+  if (connection_) connection_->close();
+  if (end_pause_) end_pause_();
 }
 
 void WorkerLink::send(const wire::Envelope& envelope) {
-  if (!x_connected) return;
+  if (!connected_) return;
   note_prefill(envelope);
-  x_connection->send(wire::encode_frame(envelope));
+  connection_->send(wire::encode_frame(envelope));
 }
 
 void WorkerLink::note_prefill(const wire::Envelope& envelope) {
   if (!envelope.has_prefill()) return;
   // A cancelled attempt may have been handed over already, so it stays until the worker tells; should it never tell,
   // the bound makes room.
-  if (x_prefills.size() >= kMaxPrefills) x_prefills.erase(x_prefills.begin());
-  x_prefills.insert(envelope.prefill().attempt());
+  if (prefills_.size() >= kMaxPrefills) prefills_.erase(prefills_.begin());
+  prefills_.insert(envelope.prefill().attempt());
 }
 
 /// One connection from dialling to its end; the error says why it ended.
 aio::Task<void> WorkerLink::serve_once() {
-  const WorkerConfig& worker = x_options.worker;
-  auto socket = co_await aio::connect(worker.host, worker.port, x_options.faults.connect_timeout);
+  const WorkerConfig& worker = options_.worker;
+  auto socket = co_await aio::connect(worker.host, worker.port, options_.faults.connect_timeout);
   if (!socket) co_return std::unexpected(std::move(socket.error()));
-  if (x_stopped) co_return Result<void>{};
+  if (stopped_) co_return Result<void>{};
   const aio::FramedConnection::Options limits{.max_frame_bytes = wire::kMaxFrameBytes};
-  x_connection = std::make_shared<aio::FramedConnection>(std::move(*socket), limits);
+  connection_ = std::make_shared<aio::FramedConnection>(std::move(*socket), limits);
   if (auto greeted = co_await greet(); !greeted) co_return greeted;
 
-  const auto connection = x_connection;
+  const auto connection = connection_;
   const auto executor = co_await asio::this_coro::executor;
   const auto ping_timer = std::make_shared<asio::steady_timer>(executor);
   asio::co_spawn(executor, ping(connection, ping_timer), asio::detached);
-  x_connected = true;
+  connected_ = true;
   log_info(kLog, "worker connected", {{"worker", worker.name}, {"peer", connection->peer()}});
-  x_events.event(schedule::WorkerUp{x_options.id, x_info});
+  events_.event(schedule::WorkerUp{options_.id, info_});
   Error reason = co_await read_frames();
-  x_connected = false;
+  connected_ = false;
   connection->close();
   ping_timer->cancel();
-  x_prefills.clear();
-  x_events.event(schedule::WorkerDown{x_options.id});
+  prefills_.clear();
+  events_.event(schedule::WorkerDown{options_.id});
   co_return std::unexpected(std::move(reason));
 }
 
 aio::Task<void> WorkerLink::greet() {
-  const auto connection = x_connection;
+  const auto connection = connection_;
   wire::Envelope envelope;
   envelope.mutable_hello()->set_version_min(wire::kProtocolVersionMin);
   envelope.mutable_hello()->set_version_max(wire::kProtocolVersion);
-  envelope.mutable_hello()->set_router_id(x_options.router_id);
-  envelope.mutable_hello()->set_token(x_options.auth_token);
+  envelope.mutable_hello()->set_router_id(options_.router_id);
+  envelope.mutable_hello()->set_token(options_.auth_token);
   connection->send(wire::encode_frame(envelope));
 
-  asio::steady_timer timer(co_await asio::this_coro::executor, x_options.faults.ping_timeout);
+  asio::steady_timer timer(co_await asio::this_coro::executor, options_.faults.ping_timeout);
   timer.async_wait([connection](const boost::system::error_code& error) {
     if (!error) connection->close();
   });
@@ -140,18 +140,18 @@ aio::Task<void> WorkerLink::greet() {
   if (answer->has_failed()) co_return std::unexpected(wire::error_from_wire(answer->failed()));
   if (!answer->has_hello_reply()) co_return fail(Errc::protocol, "the first frame of the worker is no hello");
   if (auto valid = wire::validate(answer->hello_reply()); !valid) co_return valid;
-  x_info = info_of(answer->hello_reply(), x_options.worker);
-  x_last_heard = Clock::now();
+  info_ = info_of(answer->hello_reply(), options_.worker);
+  last_heard_ = Clock::now();
   co_return Result<void>{};
 }
 
 /// Returns why the connection ended.
 asio::awaitable<Error> WorkerLink::read_frames() {
-  const auto connection = x_connection;
+  const auto connection = connection_;
   while (true) {
     auto payload = co_await connection->read();
     if (!payload) co_return payload.error();
-    x_last_heard = Clock::now();
+    last_heard_ = Clock::now();
     auto envelope = wire::parse_envelope(as_bytes(*payload));
     if (!envelope) co_return envelope.error();
     if (auto handled = on_frame(*envelope); !handled) co_return handled.error();
@@ -166,53 +166,54 @@ asio::awaitable<void> WorkerLink::ping(std::shared_ptr<aio::FramedConnection> co
     wire::Envelope envelope;
     envelope.mutable_ping()->set_nonce(nonce);
     connection->send(wire::encode_frame(envelope));
-    const auto wake = Clock::now() + x_options.faults.ping_interval;
+    const auto wake = Clock::now() + options_.faults.ping_interval;
     timer->expires_at(wake);
     auto [error] = co_await timer->async_wait(aio::kNoThrow);
     if (error || !connection->is_open()) co_return;
     const auto now = Clock::now();
-    const bool slept_over = now - wake > x_options.faults.ping_interval;  // this process stood still, not the worker
-    if (!slept_over && now - x_last_heard > x_options.faults.ping_timeout) {
-      log_warn(kLog, "worker does not answer", {{"worker", x_options.worker.name}});
+    const bool slept_over = now - wake > options_.faults.ping_interval;  // this process stood still, not the worker
+    if (!slept_over && now - last_heard_ > options_.faults.ping_timeout) {
+      log_warn(kLog, "worker does not answer", {{"worker", options_.worker.name}});
       connection->close();
     }
   }
 }
 
 Result<void> WorkerLink::on_frame(const wire::Envelope& envelope) {
-  const WorkerId id = x_options.id;
+  const WorkerId id = options_.id;
   switch (envelope.body_case()) {
-    case wire::Envelope::kStep: return on_step(envelope.step());
+    case wire::Envelope::kStep:
+      return on_step(envelope.step());
     case wire::Envelope::kTicket: {
       if (auto valid = wire::validate(envelope.ticket()); !valid) return valid;
-      x_events.event(schedule::TicketIn{id, AttemptId{envelope.ticket().attempt()}, envelope.ticket().ticket()});
+      events_.event(schedule::TicketIn{id, AttemptId{envelope.ticket().attempt()}, envelope.ticket().ticket()});
       return {};
     }
     case wire::Envelope::kPrefilled: {
       if (auto valid = wire::validate(envelope.prefilled()); !valid) return valid;
       const auto& done = envelope.prefilled();
       const auto cached = static_cast<std::int32_t>(done.cached_tokens());
-      x_events.event(schedule::PrefilledIn{id, AttemptId{done.attempt()}, cached});
+      events_.event(schedule::PrefilledIn{id, AttemptId{done.attempt()}, cached});
       return {};
     }
     case wire::Envelope::kHanded: {
       const auto& handed = envelope.handed();
-      if (x_prefills.erase(handed.attempt()) != 0) x_events.handed(handed.bytes(), handed.transport());
+      if (prefills_.erase(handed.attempt()) != 0) events_.handed(handed.bytes(), handed.transport());
       const std::chrono::microseconds elapsed(static_cast<std::int64_t>(handed.micros() & INT64_MAX));
-      x_events.event(schedule::HandedIn{id, AttemptId{handed.attempt()}, handed.bytes(), elapsed});
+      events_.event(schedule::HandedIn{id, AttemptId{handed.attempt()}, handed.bytes(), elapsed});
       return {};
     }
     case wire::Envelope::kFailed: {
       const AttemptId attempt{envelope.failed().attempt()};
-      x_prefills.erase(attempt.value);
-      x_events.event(schedule::FailedIn{id, attempt, wire::error_from_wire(envelope.failed())});
+      prefills_.erase(attempt.value);
+      events_.event(schedule::FailedIn{id, attempt, wire::error_from_wire(envelope.failed())});
       return {};
     }
-    case wire::Envelope::kLoad: return on_load(envelope.load());
+    case wire::Envelope::kLoad:
+      return on_load(envelope.load());
     case wire::Envelope::kLeaving:
-      log_info(kLog, "worker is leaving",
-               {{"worker", x_options.worker.name}, {"reason", envelope.leaving().reason()}});
-      x_events.event(schedule::WorkerDraining{id});
+      log_info(kLog, "worker is leaving", {{"worker", options_.worker.name}, {"reason", envelope.leaving().reason()}});
+      events_.event(schedule::WorkerDraining{id});
       return {};
     case wire::Envelope::kPing: {
       wire::Envelope pong;
@@ -220,27 +221,29 @@ Result<void> WorkerLink::on_frame(const wire::Envelope& envelope) {
       send(pong);
       return {};
     }
-    case wire::Envelope::kPong: return {};
-    default: return fail(Errc::protocol, "a frame that only routers send");
+    case wire::Envelope::kPong:
+      return {};
+    default:
+      return fail(Errc::protocol, "a frame that only routers send");
   }
 }
 
 Result<void> WorkerLink::on_step(const wire::Step& step) {
   auto tokens = wire::from_wire(step);
   if (!tokens) return std::unexpected(std::move(tokens.error()));
-  x_events.event(schedule::TokensIn{x_options.id, *tokens});
+  events_.event(schedule::TokensIn{options_.id, *tokens});
   return {};
 }
 
 Result<void> WorkerLink::on_load(const wire::Load& load) {
   if (auto valid = wire::validate(load); !valid) return valid;
-  x_events.load(load);
+  events_.load(load);
   schedule::WorkerLoad report;
   report.free_blocks = static_cast<std::int32_t>(load.free_blocks());
   report.running = static_cast<std::int32_t>(load.running());
   report.waiting = static_cast<std::int32_t>(load.waiting());
   report.waiting_prefill_tokens = load.waiting_prefill_tokens();
-  x_events.event(schedule::LoadReport{x_options.id, report});
+  events_.event(schedule::LoadReport{options_.id, report});
   return {};
 }
 

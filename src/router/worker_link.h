@@ -45,35 +45,35 @@ class WorkerLink {
   /// Ends run() soon and cuts the connection.
   void stop();
 
-  bool connected() const { return x_connected; }
-  bool stopped() const { return x_stopped; }
-  WorkerId id() const { return x_options.id; }
-  const WorkerConfig& config() const { return x_options.worker; }
+  bool connected() const { return connected_; }
+  bool stopped() const { return stopped_; }
+  WorkerId id() const { return options_.id; }
+  const WorkerConfig& config() const { return options_.worker; }
   /// Of the current connection, or the last one.
-  const schedule::WorkerInfo& info() const { return x_info; }
+  const schedule::WorkerInfo& info() const { return info_; }
 
  private:
   aio::Task<void> serve_once();
   aio::Task<void> greet();
   aio::asio::awaitable<Error> read_frames();
   aio::asio::awaitable<void> ping(std::shared_ptr<aio::FramedConnection> connection,
-                                    std::shared_ptr<aio::asio::steady_timer> timer);
+                                  std::shared_ptr<aio::asio::steady_timer> timer);
   aio::asio::awaitable<void> pause(Duration length);
   Result<void> on_frame(const wire::Envelope& envelope);
   Result<void> on_step(const wire::Step& step);
   Result<void> on_load(const wire::Load& load);
   void note_prefill(const wire::Envelope& envelope);
 
-  WorkerLinkOptions x_options;
-  WorkerLinkEvents x_events;
-  std::shared_ptr<aio::FramedConnection> x_connection;
-  std::function<void()> x_end_pause;
-  schedule::WorkerInfo x_info;
-  TimePoint x_last_heard{};
+  WorkerLinkOptions options_;
+  WorkerLinkEvents events_;
+  std::shared_ptr<aio::FramedConnection> connection_;
+  std::function<void()> end_pause_;
+  schedule::WorkerInfo info_;
+  TimePoint last_heard_{};
   /// Attempts prefilled here and not yet handed over: both sides of a hand-over report it, this side counts.
-  std::unordered_set<std::uint64_t> x_prefills;
-  bool x_connected = false;
-  bool x_stopped = false;
+  std::unordered_set<std::uint64_t> prefills_;
+  bool connected_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace baton::router

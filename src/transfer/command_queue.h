@@ -20,36 +20,36 @@ class CommandQueue {
   enum class Producer : std::uint8_t { other_thread, transfer_thread };
 
   void push(Command command, Producer producer) {
-    std::unique_lock lock(x_mutex);
+    std::unique_lock lock(mutex_);
     if (producer == Producer::other_thread) {
-      x_room.wait(lock, [this] { return x_commands.size() < kLimit || x_closed; });
+      room_.wait(lock, [this] { return commands_.size() < kLimit || closed_; });
     }
-    if (!x_closed) x_commands.push_back(std::move(command));
-    x_empty.store(false);  // sequentially consistent: pairs with the consumer's flag that it is going to sleep
+    if (!closed_) commands_.push_back(std::move(command));
+    empty_.store(false);  // sequentially consistent: pairs with the consumer's flag that it is going to sleep
   }
   std::vector<Command> take() {
-    if (x_empty.load()) return {};
-    const std::lock_guard lock(x_mutex);
-    x_empty.store(true);
-    x_room.notify_all();
-    return std::exchange(x_commands, {});
+    if (empty_.load()) return {};
+    const std::lock_guard lock(mutex_);
+    empty_.store(true);
+    room_.notify_all();
+    return std::exchange(commands_, {});
   }
-  bool empty() const { return x_empty.load(); }
+  bool empty() const { return empty_.load(); }
   /// Later commands are dropped.
   void close() {
-    const std::lock_guard lock(x_mutex);
-    x_closed = true;
-    x_commands.clear();
-    x_room.notify_all();
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    commands_.clear();
+    room_.notify_all();
   }
 
  private:
   static constexpr std::size_t kLimit = 1 << 16;
-  std::mutex x_mutex;
-  std::condition_variable x_room;
-  std::vector<Command> x_commands;
-  std::atomic<bool> x_empty{true};
-  bool x_closed = false;
+  std::mutex mutex_;
+  std::condition_variable room_;
+  std::vector<Command> commands_;
+  std::atomic<bool> empty_{true};
+  bool closed_ = false;
 };
 
 }  // namespace baton::transfer

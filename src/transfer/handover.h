@@ -13,16 +13,16 @@ class Handover final : public TransportSink {
  public:
   Handover(SenderOptions sending, ReceiverOptions receiving, Transport& transport, KvPoolView pool);
 
-  Sender& sender() { return x_sender; }
-  Receiver& receiver() { return x_receiver; }
+  Sender& sender() { return sender_; }
+  Receiver& receiver() { return receiver_; }
 
   /// The time that transport reports are taken to happen at. Before progress().
-  void set_time(TimePoint now) { x_now = now; }
+  void set_time(TimePoint now) { now_ = now; }
   /// Posts work and runs timers.
   void advance(TimePoint now);
   std::vector<Event> take_events();
   /// Nothing is open: no timer is needed.
-  bool idle() const { return x_sender.idle() && x_receiver.idle(); }
+  bool idle() const { return sender_.idle() && receiver_.idle(); }
   Service::Stats stats() const;
 
   void on_message(ConnectionId from, std::string_view message) override;
@@ -33,12 +33,12 @@ class Handover final : public TransportSink {
   void on_closed(ConnectionId which, const Error& why) override;
 
  private:
-  Transport& x_transport;
-  std::vector<Event> x_events;
-  Sender x_sender;
-  Receiver x_receiver;
-  TimePoint x_now;
-  Service::Stats x_ended;  ///< counters of ended transfers
+  Transport& transport_;
+  std::vector<Event> events_;
+  Sender sender_;
+  Receiver receiver_;
+  TimePoint now_;
+  Service::Stats ended_;  ///< counters of ended transfers
 };
 
 }  // namespace baton::transfer

@@ -72,8 +72,9 @@ Interface reachable(const std::vector<Interface>& all, const std::string& fallba
 }  // namespace
 
 std::string host_identity() {
-  const std::string parts = text(first_line("/etc/machine-id"), "|", first_line("/proc/sys/kernel/random/boot_id"), "|",
-                                 getuid(), "|", link_target("/proc/self/ns/ipc"), "|", link_target("/proc/self/ns/pid"));
+  const std::string parts =
+      text(first_line("/etc/machine-id"), "|", first_line("/proc/sys/kernel/random/boot_id"), "|", getuid(), "|",
+           link_target("/proc/self/ns/ipc"), "|", link_target("/proc/self/ns/pid"));
   const auto bytes = std::as_bytes(std::span(parts.data(), parts.size()));
   return text(hash_bytes(bytes, 1), "-", hash_bytes(bytes, 2));
 }
@@ -123,7 +124,8 @@ Result<LocalAddress> resolve_local(const std::string& host) {
   }
   if (result.device.empty() && result.bind.starts_with("127.")) result.device = "lo";
   if (result.device.empty()) {
-    return fail(Errc::config, text("the KV transfer address ", host, " (", result.bind, ") is not one of this machine"));
+    return fail(Errc::config,
+                text("the KV transfer address ", host, " (", result.bind, ") is not one of this machine"));
   }
   return result;
 }

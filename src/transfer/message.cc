@@ -57,8 +57,12 @@ Result<void> get_commit(ByteReader& in, Message& message) {
   return {};
 }
 
-bool carries_path(MessageKind kind) { return kind == MessageKind::open || kind == MessageKind::commit; }
-bool carries_error(MessageKind kind) { return kind == MessageKind::refused || kind == MessageKind::ended; }
+bool carries_path(MessageKind kind) {
+  return kind == MessageKind::open || kind == MessageKind::commit;
+}
+bool carries_error(MessageKind kind) {
+  return kind == MessageKind::refused || kind == MessageKind::ended;
+}
 
 }  // namespace
 

@@ -31,7 +31,7 @@ class PushQueue {
   /// Ranges outside the sequence are clamped; what was queued before is not queued again.
   void complete(std::int32_t first_layer, std::int32_t last_layer, std::int32_t upto_token);
   void complete_all();
-  bool empty() const { return x_pieces.empty(); }
+  bool empty() const { return pieces_.empty(); }
   /// Takes the next chunk for this path. Not when empty().
   Chunk take(DataPath path);
 
@@ -42,25 +42,25 @@ class PushQueue {
  private:
   struct Piece {
     std::int32_t layer = 0;
-    std::int32_t index = 0;    ///< next block to take, as a place in the ticket
+    std::int32_t index = 0;  ///< next block to take, as a place in the ticket
     std::int32_t end = 0;
-    std::size_t offset = 0;    ///< taken of block `index`
+    std::size_t offset = 0;  ///< taken of block `index`
   };
   std::int32_t contiguous(std::int32_t index, std::int32_t end) const;
   Chunk take_run(Piece& piece, std::size_t most);
   Chunk take_gathered(Piece& piece);
   void advance(Piece& piece, std::size_t bytes) const;
 
-  KvPoolView x_pool;
-  KvLayout x_target;
-  TransferId x_id;
-  std::uint64_t x_epoch;
-  std::int32_t x_first_token;
-  std::int32_t x_tokens;
-  std::vector<BlockId> x_source;
-  std::vector<BlockId> x_destination;
-  std::vector<std::int32_t> x_queued;  ///< per layer: blocks queued so far
-  std::deque<Piece> x_pieces;
+  KvPoolView pool_;
+  KvLayout target_;
+  TransferId id_;
+  std::uint64_t epoch_;
+  std::int32_t first_token_;
+  std::int32_t tokens_;
+  std::vector<BlockId> source_;
+  std::vector<BlockId> destination_;
+  std::vector<std::int32_t> queued_;  ///< per layer: blocks queued so far
+  std::deque<Piece> pieces_;
 };
 
 /// Checksum of one layer of a sequence: every slab of `blocks`, in order.

@@ -41,7 +41,7 @@ class Receiver {
   void grant(Service::GrantRequest request, TimePoint now);
   void abort(TransferId id, TimePoint now);
 
-  bool owns(ConnectionId connection) const { return x_links.contains(connection.value); }
+  bool owns(ConnectionId connection) const { return links_.contains(connection.value); }
   void on_message(ConnectionId from, const Message& message, TimePoint now);
   std::vector<std::span<std::byte>> on_data(ConnectionId from, const DataHeader& header, std::size_t length);
   void on_placed(const DataHeader& header, std::size_t length, TransportSink::Outcome outcome, TimePoint now);
@@ -49,26 +49,26 @@ class Receiver {
 
   void advance(TimePoint now);
 
-  bool idle() const { return x_grants.empty(); }
+  bool idle() const { return grants_.empty(); }
   std::uint32_t open() const;
   std::uint32_t draining() const;
-  std::uint64_t bytes_received() const { return x_bytes_received; }
-  std::uint64_t stale_drops() const { return x_stale_drops; }
+  std::uint64_t bytes_received() const { return bytes_received_; }
+  std::uint64_t stale_drops() const { return stale_drops_; }
 
  private:
   enum class State : std::uint8_t { waiting, open, draining };
   struct Grant {
     Service::GrantRequest request;
     State state = State::waiting;
-    TimePoint deadline;                       ///< for the sender to appear
-    DataPath path = DataPath::message;        ///< the sender may use up to this
-    std::optional<ConnectionId> connection;   ///< none: no sender, or it is gone
-    std::uint32_t landing = 0;                ///< messages being written into the blocks
-    std::vector<std::uint64_t> landed;        ///< bytes, per layer
+    TimePoint deadline;                      ///< for the sender to appear
+    DataPath path = DataPath::message;       ///< the sender may use up to this
+    std::optional<ConnectionId> connection;  ///< none: no sender, or it is gone
+    std::uint32_t landing = 0;               ///< messages being written into the blocks
+    std::vector<std::uint64_t> landed;       ///< bytes, per layer
     std::optional<Message> commit;
     TimePoint last_progress;
     bool writer_ended = false;
-    Resend resend;                            ///< of ABORT
+    Resend resend;  ///< of ABORT
   };
   using Grants = std::map<TransferId, Grant>;
 
@@ -89,16 +89,16 @@ class Receiver {
   void reply(ConnectionId to, TransferId id, MessageKind kind, Error error = {Errc::ok, {}});
   void remember(TransferId id);
 
-  ReceiverOptions x_options;
-  Transport& x_transport;
-  KvPoolView x_pool;
-  std::vector<Event>& x_events;
-  Grants x_grants;
-  std::unordered_map<std::uint64_t, Liveness> x_links;  ///< by connection
-  std::set<TransferId> x_finished;                      ///< received not long ago: COMMIT is answered again
-  std::deque<TransferId> x_finished_order;
-  std::uint64_t x_bytes_received = 0;
-  std::uint64_t x_stale_drops = 0;
+  ReceiverOptions options_;
+  Transport& transport_;
+  KvPoolView pool_;
+  std::vector<Event>& events_;
+  Grants grants_;
+  std::unordered_map<std::uint64_t, Liveness> links_;  ///< by connection
+  std::set<TransferId> finished_;                      ///< received not long ago: COMMIT is answered again
+  std::deque<TransferId> finished_order_;
+  std::uint64_t bytes_received_ = 0;
+  std::uint64_t stale_drops_ = 0;
 };
 
 }  // namespace baton::transfer

@@ -17,11 +17,11 @@ constexpr Duration kMaxBackoff = 1s;
 }  // namespace
 
 Sender::Sender(SenderOptions options, Transport& transport, KvPoolView pool, std::vector<Event>& events)
-    : x_options(std::move(options)), x_transport(transport), x_pool(pool), x_events(events) {}
+    : options_(std::move(options)), transport_(transport), pool_(pool), events_(events) {}
 
 Sender::Session* Sender::find(TransferId id) {
-  const auto at = x_sessions.find(id);
-  return at == x_sessions.end() ? nullptr : &at->second;
+  const auto at = sessions_.find(id);
+  return at == sessions_.end() ? nullptr : &at->second;
 }
 
 Message Sender::message(const Session& session, MessageKind kind) const {
@@ -34,10 +34,10 @@ Message Sender::message(const Session& session, MessageKind kind) const {
 
 void Sender::send(Ticket ticket, std::vector<BlockId> blocks, TimePoint now) {
   const auto id = ticket.id;
-  BATON_CHECK(!x_sessions.contains(id));
-  auto& peer = x_peers[ticket.address];
+  BATON_CHECK(!sessions_.contains(id));
+  auto& peer = peers_[ticket.address];
   peer.address = ticket.address;
-  auto& session = x_sessions.try_emplace(id, ticket, x_pool, std::move(blocks)).first->second;
+  auto& session = sessions_.try_emplace(id, ticket, pool_, std::move(blocks)).first->second;
   session.started = session.last_progress = now;
   reconnect(session, now);
 }
@@ -47,40 +47,43 @@ void Sender::reconnect(Session& session, TimePoint now) {
   auto& peer = peer_of(session);
   if (!peer.connection) {
     if (now < peer.next_connect) return;
-    peer.connection = x_transport.connect(peer.address);
+    peer.connection = transport_.connect(peer.address);
     peer.established = false;
-    x_connections.emplace(peer.connection->value, peer.address);
-    peer.liveness.heard(now, x_options.stall_timeout);
+    connections_.emplace(peer.connection->value, peer.address);
+    peer.liveness.heard(now, options_.stall_timeout);
   }
-  const bool only_user = std::ranges::none_of(x_sessions, [&](const auto& entry) {
-    return entry.second.connection == peer.connection;
-  });
-  if (only_user) peer.liveness.heard(now, x_options.stall_timeout);  // nobody asked while the connection was idle
+  const bool only_user =
+      std::ranges::none_of(sessions_, [&](const auto& entry) { return entry.second.connection == peer.connection; });
+  if (only_user) peer.liveness.heard(now, options_.stall_timeout);  // nobody asked while the connection was idle
   session.connection = peer.connection;
   session.last_progress = now;
   auto open = message(session, MessageKind::open);
   open.path = best_path(session.ticket);
-  x_transport.send(*session.connection, encode_message(open));
+  transport_.send(*session.connection, encode_message(open));
 }
 
 DataPath Sender::best_path(const Ticket& ticket) const {
-  switch (x_options.protocol) {
-    case KvProtocol::tcp: return DataPath::message;
-    case KvProtocol::rdma: return DataPath::put;
-    case KvProtocol::shm: return DataPath::mapped;
-    case KvProtocol::automatic: break;
+  switch (options_.protocol) {
+    case KvProtocol::tcp:
+      return DataPath::message;
+    case KvProtocol::rdma:
+      return DataPath::put;
+    case KvProtocol::shm:
+      return DataPath::mapped;
+    case KvProtocol::automatic:
+      break;
   }
   if (ticket.memory.length == 0) return DataPath::message;
-  return ticket.host == x_options.host ? DataPath::mapped : DataPath::put;
+  return ticket.host == options_.host ? DataPath::mapped : DataPath::put;
 }
 
 Result<DataPath> Sender::attach(const Session& session, ConnectionId connection) {
   const auto wanted = best_path(session.ticket);
-  if (x_options.protocol == KvProtocol::tcp) return DataPath::message;
+  if (options_.protocol == KvProtocol::tcp) return DataPath::message;
   const auto got =
-      session.ticket.memory.length == 0 ? DataPath::message : x_transport.attach(connection, session.ticket.memory);
-  if (got == wanted || x_options.protocol == KvProtocol::automatic || x_options.allow_fallback) return got;
-  const auto what = x_options.protocol == KvProtocol::rdma
+      session.ticket.memory.length == 0 ? DataPath::message : transport_.attach(connection, session.ticket.memory);
+  if (got == wanted || options_.protocol == KvProtocol::automatic || options_.allow_fallback) return got;
+  const auto what = options_.protocol == KvProtocol::rdma
                         ? "kv_transfer.protocol is rdma, but no RDMA path to the receiver was negotiated"
                         : "kv_transfer.protocol is shm, but the receiver's memory cannot be mapped here";
   return fail(Errc::config, text(what, " (", session.ticket.address, "); use protocol: auto, or allow_fallback: true"));
@@ -116,25 +119,26 @@ void Sender::opened(Session& session, ConnectionId from, TimePoint now) {
   session.path = *path;
   session.state = State::streaming;
   session.last_progress = now;
-  x_last_path = *path;
+  last_path_ = *path;
 }
 
 void Sender::on_message(ConnectionId from, const Message& in, TimePoint now) {
-  const auto owner = x_connections.find(from.value);
-  if (owner == x_connections.end()) return;
-  auto& peer = x_peers.at(owner->second);
-  peer.liveness.heard(now, x_options.stall_timeout);
+  const auto owner = connections_.find(from.value);
+  if (owner == connections_.end()) return;
+  auto& peer = peers_.at(owner->second);
+  peer.liveness.heard(now, options_.stall_timeout);
   peer.established = true;
   peer.backoff = {};
   auto* session = find(in.id);
   if (session != nullptr && (session->ticket.epoch != in.epoch || session->connection != from)) session = nullptr;
   if (in.kind == MessageKind::abort) {
-    if (session != nullptr) return fail_session(*session, {Errc::transfer_failed, "the receiver aborted the KV transfer"});
+    if (session != nullptr)
+      return fail_session(*session, {Errc::transfer_failed, "the receiver aborted the KV transfer"});
     Message ended;
     ended.kind = MessageKind::ended;
     ended.id = in.id;
     ended.epoch = in.epoch;
-    return x_transport.send(from, encode_message(ended));
+    return transport_.send(from, encode_message(ended));
   }
   if (session == nullptr) return;
   if (in.kind == MessageKind::opened) opened(*session, from, now);
@@ -145,10 +149,10 @@ void Sender::on_message(ConnectionId from, const Message& in, TimePoint now) {
 }
 
 void Sender::on_sent(ConnectionId, std::uint64_t tag, TransportSink::Outcome outcome, TimePoint now) {
-  const auto at = x_operations.find(tag);
-  if (at == x_operations.end()) return;
+  const auto at = operations_.find(tag);
+  if (at == operations_.end()) return;
   const auto operation = at->second;
-  x_operations.erase(at);
+  operations_.erase(at);
   auto* session = find(operation.id);
   BATON_CHECK(session != nullptr && session->in_flight > 0);
   --session->in_flight;
@@ -157,17 +161,17 @@ void Sender::on_sent(ConnectionId, std::uint64_t tag, TransportSink::Outcome out
   --peer.operations;
   session->last_progress = now;
   if (outcome == TransportSink::Outcome::ok) {
-    x_bytes_sent += operation.bytes;
+    bytes_sent_ += operation.bytes;
   } else {
     fail_session(*session, {Errc::worker_lost, text("KV data could not be sent to ", peer.address)});
   }
 }
 
 void Sender::on_flushed(ConnectionId, std::uint64_t tag, TransportSink::Outcome outcome, TimePoint now) {
-  const auto at = x_operations.find(tag);
-  if (at == x_operations.end()) return;
+  const auto at = operations_.find(tag);
+  if (at == operations_.end()) return;
   auto* session = find(at->second.id);
-  x_operations.erase(at);
+  operations_.erase(at);
   BATON_CHECK(session != nullptr && session->in_flight > 0);
   --session->in_flight;
   --peer_of(*session).operations;
@@ -179,10 +183,10 @@ void Sender::on_flushed(ConnectionId, std::uint64_t tag, TransportSink::Outcome 
 }
 
 void Sender::on_closed(ConnectionId which, const Error& why, TimePoint now) {
-  const auto owner = x_connections.find(which.value);
-  if (owner == x_connections.end()) return;
-  auto& peer = x_peers.at(owner->second);
-  x_connections.erase(owner);
+  const auto owner = connections_.find(which.value);
+  if (owner == connections_.end()) return;
+  auto& peer = peers_.at(owner->second);
+  connections_.erase(owner);
   const bool was_established = peer.established;
   if (peer.connection == which) {
     peer.connection.reset();
@@ -192,7 +196,7 @@ void Sender::on_closed(ConnectionId which, const Error& why, TimePoint now) {
       peer.next_connect = now + peer.backoff;
     }
   }
-  for (auto& [id, session] : x_sessions) {
+  for (auto& [id, session] : sessions_) {
     if (session.connection != which) continue;
     session.connection.reset();
     session.tell_receiver = false;
@@ -211,18 +215,18 @@ bool Sender::post_one(Session& session) {
   if (session.state != State::streaming || session.queue.empty()) return false;
   if (peer.bytes_in_flight >= kWindowBytes || peer.operations >= kWindowOperations) return false;
   auto chunk = session.queue.take(session.path);
-  const auto tag = x_next_tag++;
-  x_operations.emplace(tag, Operation{session.ticket.id, chunk.bytes});
+  const auto tag = next_tag_++;
+  operations_.emplace(tag, Operation{session.ticket.id, chunk.bytes});
   ++session.in_flight;
   ++peer.operations;
   peer.bytes_in_flight += chunk.bytes;
   session.posted += chunk.bytes;
   session.flush = Flush::none;
   if (session.path == DataPath::message) {
-    x_transport.send_data(*session.connection,
-                          {tag, encode_data_header(chunk.header), std::move(chunk.pieces), chunk.delivery});
+    transport_.send_data(*session.connection,
+                         {tag, encode_data_header(chunk.header), std::move(chunk.pieces), chunk.delivery});
   } else {
-    x_transport.put(*session.connection, tag, chunk.pieces.front(), chunk.remote_offset);
+    transport_.put(*session.connection, tag, chunk.pieces.front(), chunk.remote_offset);
   }
   return true;
 }
@@ -231,7 +235,7 @@ bool Sender::post_one(Session& session) {
 void Sender::post(TimePoint now) {
   for (bool posted = true; posted;) {
     posted = false;
-    for (auto& [id, session] : x_sessions) {
+    for (auto& [id, session] : sessions_) {
       if (session.in_flight == 0) session.last_progress = std::max(session.last_progress, now);
       posted = post_one(session) || posted;
     }
@@ -246,20 +250,20 @@ void Sender::commit_if_ready(Session& session, TimePoint now) {
     session.flush = Flush::running;
     ++session.in_flight;
     ++peer_of(session).operations;
-    const auto tag = x_next_tag++;
-    x_operations.emplace(tag, Operation{session.ticket.id, 0});
-    return x_transport.flush(*session.connection, tag);
+    const auto tag = next_tag_++;
+    operations_.emplace(tag, Operation{session.ticket.id, 0});
+    return transport_.flush(*session.connection, tag);
   }
   auto commit = message(session, MessageKind::commit);
   commit.path = session.path;
   commit.payload = *session.payload;
   commit.bytes = session.queue.total_bytes();
-  if (x_options.checksum) commit.checksums = session.queue.checksums();
+  if (options_.checksum) commit.checksums = session.queue.checksums();
   session.commit = encode_message(commit);
   session.state = State::committing;
   session.last_progress = now;
   session.resend.start(now);
-  x_transport.send(*session.connection, session.commit);
+  transport_.send(*session.connection, session.commit);
 }
 
 Sender::Sessions::iterator Sender::report(Sessions::iterator at, TimePoint now) {
@@ -268,19 +272,19 @@ Sender::Sessions::iterator Sender::report(Sessions::iterator at, TimePoint now) 
     if (session.tell_receiver && session.connection) {
       auto ended = message(session, MessageKind::ended);
       ended.error = session.error;
-      x_transport.send(*session.connection, encode_message(ended));
+      transport_.send(*session.connection, encode_message(ended));
     }
-    x_events.emplace_back(SendFailed{at->first, std::move(session.error)});
+    events_.emplace_back(SendFailed{at->first, std::move(session.error)});
   } else {
     const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - session.started);
-    x_events.emplace_back(Delivered{at->first, session.queue.total_bytes(), elapsed});
+    events_.emplace_back(Delivered{at->first, session.queue.total_bytes(), elapsed});
   }
-  return x_sessions.erase(at);
+  return sessions_.erase(at);
 }
 
 /// Ends what can end: nothing of it is in flight.
 void Sender::settle(TimePoint now) {
-  for (auto at = x_sessions.begin(); at != x_sessions.end();) {
+  for (auto at = sessions_.begin(); at != sessions_.end();) {
     auto& session = at->second;
     const bool over = session.state == State::ending || session.acknowledged;
     if (!over || session.in_flight > 0) {
@@ -292,9 +296,9 @@ void Sender::settle(TimePoint now) {
       session.flush = Flush::running;
       ++session.in_flight;
       ++peer_of(session).operations;
-      const auto tag = x_next_tag++;
-      x_operations.emplace(tag, Operation{at->first, 0});
-      x_transport.flush(*session.connection, tag);
+      const auto tag = next_tag_++;
+      operations_.emplace(tag, Operation{at->first, 0});
+      transport_.flush(*session.connection, tag);
       ++at;
       continue;
     }
@@ -305,37 +309,37 @@ void Sender::settle(TimePoint now) {
 void Sender::check_peer(Peer& peer, TimePoint now) {
   if (!peer.connection) return;
   const auto connection = *peer.connection;
-  const bool used = std::ranges::any_of(
-      x_sessions, [&](const auto& entry) { return entry.second.connection == connection; });
+  const bool used =
+      std::ranges::any_of(sessions_, [&](const auto& entry) { return entry.second.connection == connection; });
   if (!used) return;
-  if (peer.liveness.silent(now, x_options.stall_timeout)) {
-    for (auto& [id, session] : x_sessions) {
+  if (peer.liveness.silent(now, options_.stall_timeout)) {
+    for (auto& [id, session] : sessions_) {
       if (session.connection != connection) continue;
       fail_session(session, {Errc::timeout, text("KV receiver ", peer.address, " does not answer")});
     }
-    x_transport.close(connection);
+    transport_.close(connection);
     return;
   }
-  if (peer.liveness.take_ping(now)) x_transport.send(connection, encode_message({}));
+  if (peer.liveness.take_ping(now)) transport_.send(connection, encode_message({}));
 }
 
 void Sender::run_timers(TimePoint now) {
-  for (auto& [address, peer] : x_peers) check_peer(peer, now);
-  for (auto& [id, session] : x_sessions) {
+  for (auto& [address, peer] : peers_) check_peer(peer, now);
+  for (auto& [id, session] : sessions_) {
     if (session.state == State::opening && !session.connection) reconnect(session, now);
     if (session.state == State::committing && session.connection && session.resend.take(now)) {
-      x_transport.send(*session.connection, session.commit);
+      transport_.send(*session.connection, session.commit);
     }
     const bool waiting = session.in_flight > 0 || session.state == State::opening || session.state == State::committing;
-    if (!waiting || now - session.last_progress < x_options.stall_timeout) continue;
+    if (!waiting || now - session.last_progress < options_.stall_timeout) continue;
     fail_session(session, {Errc::timeout, text("KV transfer to ", session.ticket.address, " made no progress")});
-    if (session.in_flight > 0 && session.connection) x_transport.close(*session.connection);
+    if (session.in_flight > 0 && session.connection) transport_.close(*session.connection);
   }
 }
 
 void Sender::advance(TimePoint now) {
   post(now);
-  for (auto& [id, session] : x_sessions) commit_if_ready(session, now);
+  for (auto& [id, session] : sessions_) commit_if_ready(session, now);
   run_timers(now);
   settle(now);
 }

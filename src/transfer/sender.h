@@ -40,7 +40,7 @@ class Sender {
   void finish(TransferId id, CommitPayload payload);
   void cancel(TransferId id);
 
-  bool owns(ConnectionId connection) const { return x_connections.contains(connection.value); }
+  bool owns(ConnectionId connection) const { return connections_.contains(connection.value); }
   void on_message(ConnectionId from, const Message& message, TimePoint now);
   void on_sent(ConnectionId to, std::uint64_t tag, TransportSink::Outcome outcome, TimePoint now);
   void on_flushed(ConnectionId to, std::uint64_t tag, TransportSink::Outcome outcome, TimePoint now);
@@ -49,11 +49,11 @@ class Sender {
   /// Posts what there is room for and runs the timers.
   void advance(TimePoint now);
 
-  bool idle() const { return x_sessions.empty(); }
-  std::uint32_t open() const { return static_cast<std::uint32_t>(x_sessions.size()); }
-  std::uint64_t bytes_sent() const { return x_bytes_sent; }
+  bool idle() const { return sessions_.empty(); }
+  std::uint32_t open() const { return static_cast<std::uint32_t>(sessions_.size()); }
+  std::uint64_t bytes_sent() const { return bytes_sent_; }
   /// Path of the transfer opened last.
-  std::optional<DataPath> last_path() const { return x_last_path; }
+  std::optional<DataPath> last_path() const { return last_path_; }
 
  private:
   enum class State : std::uint8_t { opening, streaming, committing, ending };
@@ -69,12 +69,12 @@ class Sender {
     DataPath path = DataPath::message;
     Flush flush = Flush::none;
     std::uint32_t retries = 0;
-    std::uint32_t in_flight = 0;         ///< operations
-    std::uint64_t posted = 0;            ///< bytes
+    std::uint32_t in_flight = 0;  ///< operations
+    std::uint64_t posted = 0;     ///< bytes
     bool acknowledged = false;
-    bool tell_receiver = true;           ///< when ending: the receiver waits for `ended`
+    bool tell_receiver = true;  ///< when ending: the receiver waits for `ended`
     std::optional<CommitPayload> payload;
-    std::string commit;                  ///< encoded, to be repeated
+    std::string commit;  ///< encoded, to be repeated
     Resend resend;
     TimePoint last_progress;
     std::optional<ConnectionId> connection;
@@ -98,7 +98,7 @@ class Sender {
   using Sessions = std::map<TransferId, Session>;
 
   Session* find(TransferId id);
-  Peer& peer_of(const Session& session) { return x_peers.at(session.ticket.address); }
+  Peer& peer_of(const Session& session) { return peers_.at(session.ticket.address); }
   void reconnect(Session& session, TimePoint now);
   void opened(Session& session, ConnectionId from, TimePoint now);
   void post(TimePoint now);
@@ -113,17 +113,17 @@ class Sender {
   DataPath best_path(const Ticket& ticket) const;
   Result<DataPath> attach(const Session& session, ConnectionId connection);
 
-  SenderOptions x_options;
-  Transport& x_transport;
-  KvPoolView x_pool;
-  std::vector<Event>& x_events;
-  Sessions x_sessions;
-  std::map<std::string, Peer> x_peers;
-  std::unordered_map<std::uint64_t, std::string> x_connections;  ///< connection → peer address
-  std::unordered_map<std::uint64_t, Operation> x_operations;     ///< by tag
-  std::uint64_t x_next_tag = 1;
-  std::uint64_t x_bytes_sent = 0;
-  std::optional<DataPath> x_last_path;
+  SenderOptions options_;
+  Transport& transport_;
+  KvPoolView pool_;
+  std::vector<Event>& events_;
+  Sessions sessions_;
+  std::map<std::string, Peer> peers_;
+  std::unordered_map<std::uint64_t, std::string> connections_;  ///< connection → peer address
+  std::unordered_map<std::uint64_t, Operation> operations_;     ///< by tag
+  std::uint64_t next_tag_ = 1;
+  std::uint64_t bytes_sent_ = 0;
+  std::optional<DataPath> last_path_;
 };
 
 }  // namespace baton::transfer

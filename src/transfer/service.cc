@@ -35,14 +35,14 @@ struct Published {
 
 class UcxService final : public Service {
  public:
-  UcxService(ServiceOptions options, EventSink sink) : x_options(std::move(options)), x_sink(std::move(sink)) {}
+  UcxService(ServiceOptions options, EventSink sink) : options_(std::move(options)), sink_(std::move(sink)) {}
   ~UcxService() override;
 
   Result<void> start();
 
-  KvPoolView pool() const override { return x_pool; }
+  KvPoolView pool() const override { return pool_; }
   std::string transport() const override;
-  std::string address() const override { return x_address; }
+  std::string address() const override { return address_; }
   std::string grant(GrantRequest request) override;
   void abort(TransferId id) override;
   Result<TransferId> send(std::string_view ticket, std::vector<BlockId> blocks) override;
@@ -59,79 +59,78 @@ class UcxService final : public Service {
   void submit(CommandQueue::Command command);
   Result<std::vector<BlockId>> source_blocks(const Ticket& ticket, const std::vector<BlockId>& blocks) const;
 
-  ServiceOptions x_options;
-  EventSink x_sink;
-  std::string x_host = host_identity();
-  std::uint64_t x_epoch = random_bits();
+  ServiceOptions options_;
+  EventSink sink_;
+  std::string host_ = host_identity();
+  std::uint64_t epoch_ = random_bits();
   // Set before start() returns, constant afterwards.
-  KvPoolView x_pool;
-  std::string x_address;
-  RemoteMemory x_memory;
+  KvPoolView pool_;
+  std::string address_;
+  RemoteMemory memory_;
 
-  CommandQueue x_commands;
-  std::atomic<bool> x_sleeping{false};
-  std::mutex x_wake_mutex;
-  Transport* x_transport = nullptr;  ///< to wake it; null once the thread is done with it
-  Published x_published;
-  std::jthread x_thread;
+  CommandQueue commands_;
+  std::atomic<bool> sleeping_{false};
+  std::mutex wake_mutex_;
+  Transport* transport_ = nullptr;  ///< to wake it; null once the thread is done with it
+  Published published_;
+  std::jthread thread_;
 };
 
 UcxService::~UcxService() {
-  if (!x_thread.joinable()) return;
-  x_thread.request_stop();
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
   submit([](Handover&, TimePoint) {});  // ends a sleep
-  x_thread.join();
+  thread_.join();
 }
 
 Result<void> UcxService::start() {
   std::promise<Result<void>> started;
   auto outcome = started.get_future();
-  x_thread = std::jthread([this, promise = std::move(started)](const std::stop_token& stop) mutable {
-    run(stop, std::move(promise));
-  });
+  thread_ = std::jthread(
+      [this, promise = std::move(started)](const std::stop_token& stop) mutable { run(stop, std::move(promise)); });
   return outcome.get();
 }
 
 Result<std::unique_ptr<Transport>> UcxService::open() {
   UcxOptions options;
-  options.protocol = x_options.config.protocol;
-  options.allow_fallback = x_options.config.allow_fallback;
-  options.devices = x_options.config.devices;
-  options.listen_host = x_options.listen_host;
-  options.memory_bytes = x_options.layout.total_bytes();
+  options.protocol = options_.config.protocol;
+  options.allow_fallback = options_.config.allow_fallback;
+  options.devices = options_.config.devices;
+  options.listen_host = options_.listen_host;
+  options.memory_bytes = options_.layout.total_bytes();
   auto transport = make_ucx_transport(options);
   if (!transport) return transport;
-  x_address = (*transport)->address();
-  x_memory = (*transport)->memory();
-  x_pool = {reinterpret_cast<std::byte*>(x_memory.address), x_options.layout};
-  if (options.protocol == KvProtocol::tcp) x_memory = {};  // nothing for peers to write to
+  address_ = (*transport)->address();
+  memory_ = (*transport)->memory();
+  pool_ = {reinterpret_cast<std::byte*>(memory_.address), options_.layout};
+  if (options.protocol == KvProtocol::tcp) memory_ = {};  // nothing for peers to write to
   return transport;
 }
 
 void UcxService::run(const std::stop_token& stop, std::promise<Result<void>> started) {
   auto transport = open();
   if (!transport) return started.set_value(std::unexpected(transport.error()));
-  x_transport = transport->get();
+  transport_ = transport->get();
   started.set_value({});
   loop(stop, **transport);
-  x_commands.close();
-  const std::lock_guard lock(x_wake_mutex);
-  x_transport = nullptr;
+  commands_.close();
+  const std::lock_guard lock(wake_mutex_);
+  transport_ = nullptr;
 }
 
 void UcxService::loop(const std::stop_token& stop, Transport& transport) {
-  const Duration stall = x_options.stall_timeout;
-  Handover handover({.protocol = x_options.config.protocol,
-                     .allow_fallback = x_options.config.allow_fallback,
-                     .checksum = x_options.checksum,
-                     .host = x_host,
+  const Duration stall = options_.stall_timeout;
+  Handover handover({.protocol = options_.config.protocol,
+                     .allow_fallback = options_.config.allow_fallback,
+                     .checksum = options_.checksum,
+                     .host = host_,
                      .stall_timeout = stall},
-                    {.epoch = x_epoch, .checksum = x_options.checksum, .stall_timeout = stall}, transport, x_pool);
+                    {.epoch = epoch_, .checksum = options_.checksum, .stall_timeout = stall}, transport, pool_);
   auto last_work = Clock::now();
   while (!stop.stop_requested()) {
     auto now = Clock::now();
     handover.set_time(now);
-    auto commands = x_commands.take();
+    auto commands = commands_.take();
     for (auto& command : commands) command(handover, now);
     const auto progress = transport.progress(handover);
     now = Clock::now();
@@ -139,60 +138,64 @@ void UcxService::loop(const std::stop_token& stop, Transport& transport) {
     emit(handover);
     if (progress == Transport::Progress::busy || !commands.empty()) last_work = now;
     if (now - last_work < kSpin) continue;
-    x_sleeping.store(true);
-    if (x_commands.empty()) transport.wait(handover.idle() ? kIdleSleep : kOpenSleep);
-    x_sleeping.store(false);
+    sleeping_.store(true);
+    if (commands_.empty()) transport.wait(handover.idle() ? kIdleSleep : kOpenSleep);
+    sleeping_.store(false);
   }
 }
 
 void UcxService::emit(Handover& handover) {
   auto events = handover.take_events();
   {
-    const std::lock_guard lock(x_published.mutex);
-    x_published.stats = handover.stats();
-    x_published.path = handover.sender().last_path();
+    const std::lock_guard lock(published_.mutex);
+    published_.stats = handover.stats();
+    published_.path = handover.sender().last_path();
     for (const auto& event : events) {
-      if (const auto* delivered = std::get_if<Delivered>(&event)) x_published.sends.erase(delivered->id);
-      if (const auto* failed = std::get_if<SendFailed>(&event)) x_published.sends.erase(failed->id);
+      if (const auto* delivered = std::get_if<Delivered>(&event)) published_.sends.erase(delivered->id);
+      if (const auto* failed = std::get_if<SendFailed>(&event)) published_.sends.erase(failed->id);
     }
   }
-  for (auto& event : events) x_sink(std::move(event));
+  for (auto& event : events) sink_(std::move(event));
 }
 
 void UcxService::submit(CommandQueue::Command command) {
-  const bool inside = std::this_thread::get_id() == x_thread.get_id();
-  x_commands.push(std::move(command),
-                  inside ? CommandQueue::Producer::transfer_thread : CommandQueue::Producer::other_thread);
-  if (!x_sleeping.load()) return;
-  const std::lock_guard lock(x_wake_mutex);
-  if (x_transport != nullptr) x_transport->wake();
+  const bool inside = std::this_thread::get_id() == thread_.get_id();
+  commands_.push(std::move(command),
+                 inside ? CommandQueue::Producer::transfer_thread : CommandQueue::Producer::other_thread);
+  if (!sleeping_.load()) return;
+  const std::lock_guard lock(wake_mutex_);
+  if (transport_ != nullptr) transport_->wake();
 }
 
 std::string UcxService::transport() const {
-  switch (x_options.config.protocol) {
-    case KvProtocol::tcp: return "tcp";
-    case KvProtocol::shm: return "shm";
-    case KvProtocol::rdma: return has_rdma_device() ? "rdma" : "tcp";
-    case KvProtocol::automatic: break;
+  switch (options_.config.protocol) {
+    case KvProtocol::tcp:
+      return "tcp";
+    case KvProtocol::shm:
+      return "shm";
+    case KvProtocol::rdma:
+      return has_rdma_device() ? "rdma" : "tcp";
+    case KvProtocol::automatic:
+      break;
   }
-  const std::lock_guard lock(x_published.mutex);
-  const auto path = x_published.path.value_or(has_rdma_device() ? DataPath::put : DataPath::mapped);
+  const std::lock_guard lock(published_.mutex);
+  const auto path = published_.path.value_or(has_rdma_device() ? DataPath::put : DataPath::mapped);
   return path == DataPath::mapped ? "shm" : path == DataPath::put ? "rdma" : "tcp";
 }
 
 std::string UcxService::grant(GrantRequest request) {
-  BATON_CHECK(request.first_token % x_pool.layout.block_tokens == 0 && request.tokens >= request.first_token);
+  BATON_CHECK(request.first_token % pool_.layout.block_tokens == 0 && request.tokens >= request.first_token);
   BATON_CHECK(static_cast<std::int32_t>(request.blocks.size()) ==
-              x_pool.layout.blocks_for(request.tokens - request.first_token));
+              pool_.layout.blocks_for(request.tokens - request.first_token));
   const auto ticket = encode_ticket({.id = request.id,
-                                     .epoch = x_epoch,
-                                     .layout = x_pool.layout,
+                                     .epoch = epoch_,
+                                     .layout = pool_.layout,
                                      .first_token = request.first_token,
                                      .tokens = request.tokens,
                                      .blocks = request.blocks,
-                                     .host = x_host,
-                                     .address = x_address,
-                                     .memory = x_memory});
+                                     .host = host_,
+                                     .address = address_,
+                                     .memory = memory_});
   submit([request = std::move(request)](Handover& handover, TimePoint now) mutable {
     handover.receiver().grant(std::move(request), now);
   });
@@ -208,12 +211,12 @@ Result<std::vector<BlockId>> UcxService::source_blocks(const Ticket& ticket, con
   const auto first = static_cast<std::size_t>(ticket.first_block());
   const auto last = first + ticket.blocks.size();
   if (blocks.size() < last) {
-    return fail(Errc::transfer_failed, text("the ticket asks for ", last, " blocks of the sequence, but the sender has ",
-                                            blocks.size()));
+    return fail(Errc::transfer_failed,
+                text("the ticket asks for ", last, " blocks of the sequence, but the sender has ", blocks.size()));
   }
   for (const BlockId block : blocks) {
-    if (block < 0 || block >= x_pool.layout.blocks) {
-      return fail(Errc::internal, text("source block ", block, " is outside the pool of ", x_pool.layout.blocks));
+    if (block < 0 || block >= pool_.layout.blocks) {
+      return fail(Errc::internal, text("source block ", block, " is outside the pool of ", pool_.layout.blocks));
     }
   }
   return std::vector<BlockId>(blocks.begin() + static_cast<std::ptrdiff_t>(first),
@@ -223,13 +226,13 @@ Result<std::vector<BlockId>> UcxService::source_blocks(const Ticket& ticket, con
 Result<TransferId> UcxService::send(std::string_view bytes, std::vector<BlockId> blocks) {
   auto ticket = parse_ticket(bytes);
   if (!ticket) return std::unexpected(ticket.error());
-  if (auto fits = check_geometry(x_pool.layout, ticket->layout); !fits) return std::unexpected(fits.error());
+  if (auto fits = check_geometry(pool_.layout, ticket->layout); !fits) return std::unexpected(fits.error());
   auto source = source_blocks(*ticket, blocks);
   if (!source) return std::unexpected(source.error());
   const auto id = ticket->id;
   {
-    const std::lock_guard lock(x_published.mutex);
-    if (!x_published.sends.insert(id).second) {
+    const std::lock_guard lock(published_.mutex);
+    if (!published_.sends.insert(id).second) {
       return fail(Errc::transfer_failed, "this ticket is being used by another transfer of this worker");
     }
   }
@@ -241,9 +244,8 @@ Result<TransferId> UcxService::send(std::string_view bytes, std::vector<BlockId>
 
 void UcxService::push_layers(TransferId id, std::int32_t first_layer, std::int32_t last_layer,
                              std::int32_t upto_token) {
-  submit([=](Handover& handover, TimePoint) {
-    handover.sender().push_layers(id, first_layer, last_layer, upto_token);
-  });
+  submit(
+      [=](Handover& handover, TimePoint) { handover.sender().push_layers(id, first_layer, last_layer, upto_token); });
 }
 
 void UcxService::finish(TransferId id, CommitPayload payload) {
@@ -257,8 +259,8 @@ void UcxService::cancel(TransferId id) {
 }
 
 Service::Stats UcxService::stats() const {
-  const std::lock_guard lock(x_published.mutex);
-  return x_published.stats;
+  const std::lock_guard lock(published_.mutex);
+  return published_.stats;
 }
 
 Result<void> check_options(const ServiceOptions& options) {

@@ -21,8 +21,8 @@ using TransferId = StrongId<struct TransferTag>;
 
 /// What the sender adds to the KV bytes: everything D needs to go on decoding.
 struct CommitPayload {
-  TokenOut first_token;             ///< sampled by P; `attempt` is filled in by D
-  std::int32_t prompt_tokens = 0;   ///< tokens whose KV was pushed
+  TokenOut first_token;            ///< sampled by P; `attempt` is filled in by D
+  std::int32_t prompt_tokens = 0;  ///< tokens whose KV was pushed
 };
 
 // What the service reports. Sender side: Delivered or SendFailed ends a transfer, exactly once.
@@ -53,9 +53,9 @@ using Event = std::variant<Delivered, SendFailed, Received, ReceiveFailed, Drain
 
 struct ServiceOptions {
   KvTransferConfig config;
-  std::string listen_host = "127.0.0.1";  ///< address the data plane binds; never all interfaces by default
-  KvLayout layout;                        ///< of this worker's pool
-  bool checksum = false;                  ///< checksum every slab and verify it before Received
+  std::string listen_host = "127.0.0.1";          ///< address the data plane binds; never all interfaces by default
+  KvLayout layout;                                ///< of this worker's pool
+  bool checksum = false;                          ///< checksum every slab and verify it before Received
   std::chrono::milliseconds stall_timeout{1500};  ///< no progress for so long: the peer counts as hung
 };
 
@@ -93,9 +93,9 @@ class Service {
   /// Receiver: no longer wants it. Drained follows once the blocks are safe to reuse. Idempotent.
   virtual void abort(TransferId id) = 0;
 
-  /// Sender: opens a transfer for a ticket. `blocks` are this worker's blocks of the same sequence from token 0 on; they
-  /// stay untouched until Delivered or SendFailed. A malformed ticket or a geometry mismatch is an error here, before
-  /// a byte moves.
+  /// Sender: opens a transfer for a ticket. `blocks` are this worker's blocks of the same sequence from token 0 on;
+  /// they stay untouched until Delivered or SendFailed. A malformed ticket or a geometry mismatch is an error here,
+  /// before a byte moves.
   virtual Result<TransferId> send(std::string_view ticket, std::vector<BlockId> blocks) = 0;
   /// Sender: layers [first, last) are complete for tokens [0, upto_token): push what was not pushed yet.
   virtual void push_layers(TransferId id, std::int32_t first_layer, std::int32_t last_layer,

@@ -30,10 +30,14 @@ ucs_log_func_rc_t forward_log(const char*, unsigned, const char*, ucs_log_level_
 std::string transports(KvProtocol protocol) {
   const std::string shared = "posix,sysv,tcp,self";  // tcp makes the connections
   switch (protocol) {
-    case KvProtocol::tcp: return "tcp,self";
-    case KvProtocol::shm: return shared;
-    case KvProtocol::rdma: return has_rdma_device() ? "rc,dc,ud,tcp,self" : "tcp,self";
-    case KvProtocol::automatic: return has_rdma_device() ? "rc,dc,ud," + shared : shared;
+    case KvProtocol::tcp:
+      return "tcp,self";
+    case KvProtocol::shm:
+      return shared;
+    case KvProtocol::rdma:
+      return has_rdma_device() ? "rc,dc,ud,tcp,self" : "tcp,self";
+    case KvProtocol::automatic:
+      return has_rdma_device() ? "rc,dc,ud," + shared : shared;
   }
   return shared;
 }
@@ -75,8 +79,8 @@ Result<UcxContext> open_context(const UcxOptions& options, const std::string& de
   if (options.protocol != KvProtocol::tcp) params.features |= UCP_FEATURE_RMA;
   ucp_context_h context = nullptr;
   if (const auto status = ucp_init(&params, config.get(), &context); status != UCS_OK) {
-    return fail(Errc::config, text("UCX cannot start with transports '", transports(options.protocol), "' and devices '",
-                                   options.devices.empty() ? device : options.devices.front(),
+    return fail(Errc::config, text("UCX cannot start with transports '", transports(options.protocol),
+                                   "' and devices '", options.devices.empty() ? device : options.devices.front(),
                                    "': ", ucs_status_string(status), "; check kv_transfer.protocol and devices"));
   }
   return UcxContext(context);

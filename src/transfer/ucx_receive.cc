@@ -37,7 +37,7 @@ ucs_status_t UcxTransport::on_bulk(void* self, const void* header, std::size_t h
   auto* const connection = transport.find(param);
   if (connection == nullptr || header_length > kMaxHeaderBytes) return UCS_OK;
   std::string name(static_cast<const char*>(header), header_length);
-  const auto places = transport.x_sink->on_data(connection->id, name, length);
+  const auto places = transport.sink_->on_data(connection->id, name, length);
   if (places.empty()) return UCS_OK;
   if ((param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0) {
     return transport.receive(*connection, std::move(name), data, length, places);
@@ -64,7 +64,7 @@ ucs_status_t UcxTransport::receive(Connection& connection, std::string header, v
   params.datatype = single ? ucp_dt_make_contig(1) : ucp_dt_make_iov();
   void* const target = single ? operation->pieces.front().buffer : operation->pieces.data();
   const auto count = single ? operation->pieces.front().length : operation->pieces.size();
-  auto* const request = ucp_am_recv_data_nbx(x_setup.worker.get(), descriptor, target, count, &params);
+  auto* const request = ucp_am_recv_data_nbx(setup_.worker.get(), descriptor, target, count, &params);
   if (!UCS_PTR_IS_PTR(request)) {
     finish(std::move(operation), UCS_PTR_STATUS(request));
     return UCS_OK;

@@ -24,7 +24,7 @@ constexpr int kQuietRounds = 3;
 }  // namespace
 
 UcxTransport::UcxTransport(UcxSetup setup, std::size_t memory_bytes)
-    : x_setup(std::move(setup)), x_memory_bytes(memory_bytes) {}
+    : setup_(std::move(setup)), memory_bytes_(memory_bytes) {}
 
 UcxTransport::~UcxTransport() {
   struct Nobody final : TransportSink {
@@ -35,21 +35,21 @@ UcxTransport::~UcxTransport() {
     void on_flushed(ConnectionId, std::uint64_t, Outcome) override {}
     void on_closed(ConnectionId, const Error&) override {}
   } nobody;
-  x_listener.reset();
-  for (auto& [id, connection] : x_connections) begin_close(*connection);
-  for (int i = 0; i < 1000 && !x_connections.empty(); ++i) progress(nobody);
-  if (x_wake_fd >= 0) ::close(x_wake_fd);
+  listener_.reset();
+  for (auto& [id, connection] : connections_) begin_close(*connection);
+  for (int i = 0; i < 1000 && !connections_.empty(); ++i) progress(nobody);
+  if (wake_fd_ >= 0) ::close(wake_fd_);
 }
 
 Result<void> UcxTransport::set_handler(unsigned id, ucp_am_recv_callback_t callback) {
   ucp_am_handler_param_t params{};
-  params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_FLAGS |
-                      UCP_AM_HANDLER_PARAM_FIELD_CB | UCP_AM_HANDLER_PARAM_FIELD_ARG;
+  params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_FLAGS | UCP_AM_HANDLER_PARAM_FIELD_CB |
+                      UCP_AM_HANDLER_PARAM_FIELD_ARG;
   params.id = id;
   params.flags = UCP_AM_FLAG_WHOLE_MSG;
   params.cb = callback;
   params.arg = this;
-  const auto status = ucp_worker_set_am_recv_handler(x_setup.worker.get(), &params);
+  const auto status = ucp_worker_set_am_recv_handler(setup_.worker.get(), &params);
   if (status != UCS_OK) return ucx_fail("message handler", status);
   return {};
 }
@@ -57,11 +57,11 @@ Result<void> UcxTransport::set_handler(unsigned id, ucp_am_recv_callback_t callb
 Result<void> UcxTransport::listen(const std::string& bind_host, const std::string& advertised_host) {
   if (auto set = set_handler(kControlAm, on_control); !set) return set;
   if (auto set = set_handler(kBulkAm, on_bulk); !set) return set;
-  if (const auto status = ucp_worker_get_efd(x_setup.worker.get(), &x_worker_fd); status != UCS_OK) {
+  if (const auto status = ucp_worker_get_efd(setup_.worker.get(), &worker_fd_); status != UCS_OK) {
     return ucx_fail("event descriptor", status);
   }
-  x_wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (x_wake_fd < 0) return fail(Errc::io, "eventfd: no descriptor left");
+  wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_fd_ < 0) return fail(Errc::io, "eventfd: no descriptor left");
   const auto bound = socket_address(bind_host, 0);
   if (!bound) return std::unexpected(bound.error());
   ucp_listener_params_t params{};
@@ -69,40 +69,40 @@ Result<void> UcxTransport::listen(const std::string& bind_host, const std::strin
   params.sockaddr = {bound->get(), bound->length};
   params.conn_handler = {on_connection_request, this};
   ucp_listener_h listener = nullptr;
-  if (const auto status = ucp_listener_create(x_setup.worker.get(), &params, &listener); status != UCS_OK) {
+  if (const auto status = ucp_listener_create(setup_.worker.get(), &params, &listener); status != UCS_OK) {
     return fail(Errc::config, text("cannot listen on ", bind_host, " for KV transfers: ", ucs_status_string(status)));
   }
-  x_listener.reset(listener);
+  listener_.reset(listener);
   ucp_listener_attr_t attributes{};
   attributes.field_mask = UCP_LISTENER_ATTR_FIELD_SOCKADDR;
   if (const auto status = ucp_listener_query(listener, &attributes); status != UCS_OK) {
     return ucx_fail("listener query", status);
   }
-  x_address = format_address(advertised_host, port_of(attributes.sockaddr));
+  address_ = format_address(advertised_host, port_of(attributes.sockaddr));
   return {};
 }
 
 RemoteMemory UcxTransport::memory() const {
-  return {x_setup.memory_address, x_memory_bytes, x_setup.memory_key};
+  return {setup_.memory_address, memory_bytes_, setup_.memory_key};
 }
 
 UcxTransport::Connection* UcxTransport::find(ConnectionId id) {
-  const auto at = x_connections.find(id.value);
-  return at != x_connections.end() && at->second->phase == Phase::open ? at->second.get() : nullptr;
+  const auto at = connections_.find(id.value);
+  return at != connections_.end() && at->second->phase == Phase::open ? at->second.get() : nullptr;
 }
 
 UcxTransport::Connection* UcxTransport::find(const ucp_am_recv_param_t* param) {
   if ((param->recv_attr & UCP_AM_RECV_ATTR_FIELD_REPLY_EP) == 0) return nullptr;
-  const auto at = x_by_endpoint.find(param->reply_ep);
-  return at != x_by_endpoint.end() && at->second->phase == Phase::open ? at->second : nullptr;
+  const auto at = by_endpoint_.find(param->reply_ep);
+  return at != by_endpoint_.end() && at->second->phase == Phase::open ? at->second : nullptr;
 }
 
 UcxTransport::Connection& UcxTransport::add_connection() {
   auto connection = std::make_unique<Connection>();
   connection->self = this;
-  connection->id = {x_next_connection++};
+  connection->id = {next_connection_++};
   auto& placed = *connection;
-  x_connections.emplace(placed.id.value, std::move(connection));
+  connections_.emplace(placed.id.value, std::move(connection));
   return placed;
 }
 
@@ -118,10 +118,10 @@ ConnectionId UcxTransport::connect(std::string_view address) {
   ucs_status_t status = UCS_ERR_INVALID_ADDR;
   if (remote) {
     params.sockaddr = {remote->get(), remote->length};
-    status = ucp_ep_create(x_setup.worker.get(), &params, &connection.endpoint);
+    status = ucp_ep_create(setup_.worker.get(), &params, &connection.endpoint);
   }
   if (status == UCS_OK) {
-    x_by_endpoint.emplace(connection.endpoint, &connection);
+    by_endpoint_.emplace(connection.endpoint, &connection);
   } else {
     connection.endpoint = nullptr;
     connection.phase = Phase::broken;
@@ -131,12 +131,12 @@ ConnectionId UcxTransport::connect(std::string_view address) {
 }
 
 void UcxTransport::on_connection_request(ucp_conn_request_h request, void* self) {
-  static_cast<UcxTransport*>(self)->x_requests.push_back(request);
+  static_cast<UcxTransport*>(self)->requests_.push_back(request);
 }
 
 void UcxTransport::accept(ucp_conn_request_h request) {
-  if (x_connections.size() >= kMaxConnections) {
-    ucp_listener_reject(x_listener.get(), request);
+  if (connections_.size() >= kMaxConnections) {
+    ucp_listener_reject(listener_.get(), request);
     return log_warn("transfer", "too many connections; one was refused", {{"limit", kMaxConnections}});
   }
   auto& connection = add_connection();
@@ -146,13 +146,13 @@ void UcxTransport::accept(ucp_conn_request_h request) {
   params.conn_request = request;
   params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
   params.err_handler = {on_endpoint_error, &connection};
-  const auto status = ucp_ep_create(x_setup.worker.get(), &params, &connection.endpoint);
+  const auto status = ucp_ep_create(setup_.worker.get(), &params, &connection.endpoint);
   if (status != UCS_OK) {
     log_debug("transfer", "connection request failed", {{"error", ucs_status_string(status)}});
-    x_connections.erase(connection.id.value);
+    connections_.erase(connection.id.value);
     return;
   }
-  x_by_endpoint.emplace(connection.endpoint, &connection);
+  by_endpoint_.emplace(connection.endpoint, &connection);
 }
 
 void UcxTransport::on_endpoint_error(void* argument, ucp_ep_h, ucs_status_t status) {
@@ -175,7 +175,7 @@ void UcxTransport::begin_close(Connection& connection) {
   connection.rkey.reset();
   connection.mapped = nullptr;
   if (connection.endpoint == nullptr) return;
-  x_by_endpoint.erase(connection.endpoint);
+  by_endpoint_.erase(connection.endpoint);
   ucp_request_param_t params{};
   params.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
   params.flags = UCP_EP_CLOSE_FLAG_FORCE;
@@ -185,7 +185,7 @@ void UcxTransport::begin_close(Connection& connection) {
 
 /// A closed endpoint's lanes are torn down by the following progress calls; only then is nothing of it left.
 void UcxTransport::move_closing() {
-  for (auto at = x_connections.begin(); at != x_connections.end();) {
+  for (auto at = connections_.begin(); at != connections_.end();) {
     auto& connection = *at->second;
     if (connection.phase == Phase::broken) begin_close(connection);
     if (connection.phase != Phase::closing) {
@@ -202,7 +202,7 @@ void UcxTransport::move_closing() {
       continue;
     }
     file({.kind = Kind::closed, .connection = connection.id, .error = connection.why});
-    at = x_connections.erase(at);
+    at = connections_.erase(at);
   }
 }
 
@@ -300,18 +300,18 @@ void UcxTransport::send_data(ConnectionId to, DataMessage message) {
     operation->pieces.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
   }
   ucp_request_param_t params{};
-  params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS |
-                        UCP_OP_ATTR_FIELD_DATATYPE;
+  params.op_attr_mask =
+      UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS | UCP_OP_ATTR_FIELD_DATATYPE;
   params.cb.send = on_send_done;
   params.user_data = operation.get();
-  params.flags = UCP_AM_SEND_FLAG_REPLY |
-                 (message.delivery == Delivery::eager ? UCP_AM_SEND_FLAG_EAGER : UCP_AM_SEND_FLAG_RNDV);
+  params.flags =
+      UCP_AM_SEND_FLAG_REPLY | (message.delivery == Delivery::eager ? UCP_AM_SEND_FLAG_EAGER : UCP_AM_SEND_FLAG_RNDV);
   const bool single = operation->pieces.size() == 1;
   params.datatype = single ? ucp_dt_make_contig(1) : ucp_dt_make_iov();
   const void* const data = single ? operation->pieces.front().buffer : operation->pieces.data();
   const auto count = single ? operation->pieces.front().length : operation->pieces.size();
-  auto* const request = ucp_am_send_nbx(connection->endpoint, kBulkAm, operation->bytes.data(),
-                                        operation->bytes.size(), data, count, &params);
+  auto* const request = ucp_am_send_nbx(connection->endpoint, kBulkAm, operation->bytes.data(), operation->bytes.size(),
+                                        data, count, &params);
   start(std::move(operation), request);
 }
 
@@ -335,8 +335,8 @@ void UcxTransport::put(ConnectionId to, std::uint64_t tag, std::span<const std::
   params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FLAG_MULTI_SEND;
   params.cb.send = on_send_done;
   params.user_data = operation.get();
-  auto* const request = ucp_put_nbx(connection->endpoint, from.data(), from.size(),
-                                    connection->remote_address + offset, connection->rkey.get(), &params);
+  auto* const request = ucp_put_nbx(connection->endpoint, from.data(), from.size(), connection->remote_address + offset,
+                                    connection->rkey.get(), &params);
   start(std::move(operation), request);
 }
 
@@ -359,44 +359,54 @@ void UcxTransport::flush(ConnectionId to, std::uint64_t tag) {
 }
 
 UcxTransport::Progress UcxTransport::progress(TransportSink& sink) {
-  x_sink = &sink;
+  sink_ = &sink;
   auto result = Progress::idle;
-  for (int i = 0; i < kProgressCalls && ucp_worker_progress(x_setup.worker.get()) != 0; ++i) result = Progress::busy;
-  for (auto* const request : std::exchange(x_requests, {})) accept(request);
+  for (int i = 0; i < kProgressCalls && ucp_worker_progress(setup_.worker.get()) != 0; ++i) result = Progress::busy;
+  for (auto* const request : std::exchange(requests_, {})) accept(request);
   move_closing();
-  if (!x_reports.empty()) result = Progress::busy;
+  if (!reports_.empty()) result = Progress::busy;
   dispatch(sink);
-  x_sink = nullptr;
+  sink_ = nullptr;
   return result;
 }
 
 void UcxTransport::dispatch(TransportSink& sink) {
-  for (auto& report : std::exchange(x_reports, {})) {
+  for (auto& report : std::exchange(reports_, {})) {
     switch (report.kind) {
-      case Kind::message: sink.on_message(report.connection, report.text); break;
-      case Kind::sent: sink.on_sent(report.connection, report.tag, report.outcome); break;
-      case Kind::flushed: sink.on_flushed(report.connection, report.tag, report.outcome); break;
-      case Kind::placed: sink.on_placed(report.connection, report.text, report.length, report.outcome); break;
-      case Kind::closed: sink.on_closed(report.connection, report.error); break;
+      case Kind::message:
+        sink.on_message(report.connection, report.text);
+        break;
+      case Kind::sent:
+        sink.on_sent(report.connection, report.tag, report.outcome);
+        break;
+      case Kind::flushed:
+        sink.on_flushed(report.connection, report.tag, report.outcome);
+        break;
+      case Kind::placed:
+        sink.on_placed(report.connection, report.text, report.length, report.outcome);
+        break;
+      case Kind::closed:
+        sink.on_closed(report.connection, report.error);
+        break;
     }
   }
 }
 
 void UcxTransport::wait(std::chrono::milliseconds at_most) {
-  const bool closing = std::ranges::any_of(x_connections, [](const auto& e) { return e.second->phase != Phase::open; });
-  if (!x_reports.empty() || !x_requests.empty()) return;
-  if (ucp_worker_arm(x_setup.worker.get()) != UCS_OK) return;
-  std::array<pollfd, 2> descriptors{pollfd{x_worker_fd, POLLIN, 0}, pollfd{x_wake_fd, POLLIN, 0}};
+  const bool closing = std::ranges::any_of(connections_, [](const auto& e) { return e.second->phase != Phase::open; });
+  if (!reports_.empty() || !requests_.empty()) return;
+  if (ucp_worker_arm(setup_.worker.get()) != UCS_OK) return;
+  std::array<pollfd, 2> descriptors{pollfd{worker_fd_, POLLIN, 0}, pollfd{wake_fd_, POLLIN, 0}};
   poll(descriptors.data(), descriptors.size(), closing ? 1 : static_cast<int>(at_most.count()));
   std::uint64_t count = 0;
-  if (descriptors[1].revents != 0 && read(x_wake_fd, &count, sizeof count) < 0) {
+  if (descriptors[1].revents != 0 && read(wake_fd_, &count, sizeof count) < 0) {
     log_debug("transfer", "eventfd was empty", {});
   }
 }
 
 void UcxTransport::wake() {
   const std::uint64_t one = 1;
-  BATON_CHECK(write(x_wake_fd, &one, sizeof one) == sizeof one);
+  BATON_CHECK(write(wake_fd_, &one, sizeof one) == sizeof one);
 }
 
 Result<std::unique_ptr<Transport>> make_ucx_transport(const UcxOptions& options) {

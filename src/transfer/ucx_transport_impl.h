@@ -26,7 +26,7 @@ class UcxTransport final : public Transport {
   /// Registers handlers and opens the listener on a free port. Once, before anything else.
   Result<void> listen(const std::string& bind_host, const std::string& advertised_host);
 
-  std::string address() const override { return x_address; }
+  std::string address() const override { return address_; }
   RemoteMemory memory() const override;
   ConnectionId connect(std::string_view address) override;
   void close(ConnectionId which) override;
@@ -49,7 +49,7 @@ class UcxTransport final : public Transport {
     Error why;
     std::uint32_t outstanding = 0;  ///< requests UCX still holds
     void* close_request = nullptr;
-    int quiet_rounds = 0;           ///< progress calls since the close was complete
+    int quiet_rounds = 0;  ///< progress calls since the close was complete
     std::string attached_key;
     UcxRkey rkey;
     DataPath path = DataPath::message;
@@ -81,8 +81,8 @@ class UcxTransport final : public Transport {
   static void on_receive_done(void* request, ucs_status_t status, std::size_t length, void* operation);
   static ucs_status_t on_control(void* self, const void* header, std::size_t header_length, void* data,
                                  std::size_t length, const ucp_am_recv_param_t* param);
-  static ucs_status_t on_bulk(void* self, const void* header, std::size_t header_length, void* data,
-                              std::size_t length, const ucp_am_recv_param_t* param);
+  static ucs_status_t on_bulk(void* self, const void* header, std::size_t header_length, void* data, std::size_t length,
+                              const ucp_am_recv_param_t* param);
 
   Connection* find(ConnectionId id);
   Connection* find(const ucp_am_recv_param_t* param);
@@ -93,24 +93,24 @@ class UcxTransport final : public Transport {
                        const std::vector<std::span<std::byte>>& places);
   void start(std::unique_ptr<Operation> operation, ucs_status_ptr_t request);
   void finish(std::unique_ptr<Operation> operation, ucs_status_t status);
-  void file(Report report) { x_reports.push_back(std::move(report)); }
+  void file(Report report) { reports_.push_back(std::move(report)); }
   void begin_close(Connection& connection);
   void move_closing();
   void dispatch(TransportSink& sink);
   bool has_network_put(ucp_ep_h endpoint) const;
 
-  UcxSetup x_setup;
-  UcxListener x_listener;
-  std::size_t x_memory_bytes;
-  std::string x_address;
-  int x_worker_fd = -1;
-  int x_wake_fd = -1;
-  TransportSink* x_sink = nullptr;  ///< during progress()
-  std::uint64_t x_next_connection = 1;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> x_connections;
-  std::unordered_map<ucp_ep_h, Connection*> x_by_endpoint;
-  std::vector<ucp_conn_request_h> x_requests;
-  std::deque<Report> x_reports;
+  UcxSetup setup_;
+  UcxListener listener_;
+  std::size_t memory_bytes_;
+  std::string address_;
+  int worker_fd_ = -1;
+  int wake_fd_ = -1;
+  TransportSink* sink_ = nullptr;  ///< during progress()
+  std::uint64_t next_connection_ = 1;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<ucp_ep_h, Connection*> by_endpoint_;
+  std::vector<ucp_conn_request_h> requests_;
+  std::deque<Report> reports_;
 };
 
 }  // namespace baton::transfer

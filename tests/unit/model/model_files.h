@@ -18,21 +18,21 @@ class TempDirectory {
   TempDirectory() {
     std::string pattern = (std::filesystem::temp_directory_path() / "baton-model-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    x_path = pattern;
+    path_ = pattern;
   }
   TempDirectory(const TempDirectory&) = delete;
   TempDirectory& operator=(const TempDirectory&) = delete;
   ~TempDirectory() {
     std::error_code ignored;
-    std::filesystem::remove_all(x_path, ignored);
+    std::filesystem::remove_all(path_, ignored);
   }
-  const std::filesystem::path& path() const { return x_path; }
+  const std::filesystem::path& path() const { return path_; }
   void write(std::string_view name, std::string_view content) const {
-    std::ofstream(x_path / name, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+    std::ofstream(path_ / name, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
   }
 
  private:
-  std::filesystem::path x_path;
+  std::filesystem::path path_;
 };
 
 inline std::filesystem::path golden_directory(std::string_view family) {
