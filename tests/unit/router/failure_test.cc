@@ -44,6 +44,7 @@ TEST_F(RouterTest, replays_when_the_decode_worker_of_a_split_dies) {
   add_worker({.role = Role::decode, .script = bytes_of(kText), .token_delay_us = 200, .fault = Fault::disconnect_mid_stream});
   add_worker({.role = Role::decode, .script = bytes_of(kText), .token_delay_us = 200, .fault = Fault::disconnect_mid_stream});
   start();
+  ASSERT_TRUE(wait_metric("baton_workers_up", 3));
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(json::parse(post("/v1/completions", completion()).body)["choices"][0]["text"], kText);
   }

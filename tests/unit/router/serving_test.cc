@@ -57,6 +57,7 @@ TEST_F(RouterTest, splits_prefill_and_decode_between_workers) {
   auto& prefill = add_worker({.role = Role::prefill, .script = bytes_of(kText)});
   auto& decode = add_worker({.role = Role::decode, .script = bytes_of(kText)});
   start();
+  ASSERT_TRUE(wait_metric("baton_workers_up", 2));  // one of them alone would serve everything
   EXPECT_EQ(complete(completion("a prompt of some length to be worth a transfer")), kText);
   EXPECT_EQ(prefill.tokens_sent(), 1);
   EXPECT_GT(decode.tokens_sent(), 1);
