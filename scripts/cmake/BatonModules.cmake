@@ -13,7 +13,7 @@ baton_module(cluster DEPS core)
 add_subdirectory(kernels)  # baton_kernels: DEPS api
 baton_module(aio DEPS core LIBS baton_asio)
 baton_module(http DEPS aio LIBS baton_asio)
-baton_module(transfer DEPS kv wire aio LIBS baton_ucx)
+baton_module(transfer DEPS core LIBS baton_ucx)
 baton_module(model DEPS text LIBS nlohmann_json::nlohmann_json)
 baton_module(engine DEPS kv model kernels)
 baton_module(schedule DEPS cluster kv)

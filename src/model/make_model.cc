@@ -1,10 +1,10 @@
 #include "model/make_model.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -22,9 +22,10 @@ namespace fs = std::filesystem;
 constexpr RopeScaling kLlama32Rope{RopeScalingKind::llama3, 32.0, 1.0, 4.0, 8192};
 constexpr RopeScaling kLlama31Rope{RopeScalingKind::llama3, 8.0, 1.0, 4.0, 8192};
 
-const std::array<ModelPreset, 7>& presets() {
+/// Shapes of the Llama family, and two of our own for tests and benchmarks.
+std::vector<ModelPreset> llama_presets() {
   using enum Architecture;
-  static const std::array<ModelPreset, 7> table{
+  return {
       ModelPreset{"tiny",
                   {.architecture = llama,
                    .hidden = 128,
@@ -78,6 +79,13 @@ const std::array<ModelPreset, 7>& presets() {
                    .rms_eps = 1e-5,
                    .rope_theta = 5e5,
                    .rope_scaling = kLlama31Rope}},
+  };
+}
+
+/// Qwen and Mistral.
+std::vector<ModelPreset> other_presets() {
+  using enum Architecture;
+  return {
       ModelPreset{"qwen2.5-0.5b",
                   {.architecture = qwen2,
                    .hidden = 896,
@@ -119,6 +127,14 @@ const std::array<ModelPreset, 7>& presets() {
                    .rms_eps = 1e-5,
                    .rope_theta = 1e6}},
   };
+}
+
+const std::vector<ModelPreset>& presets() {
+  static const std::vector<ModelPreset> table = [] {
+    auto all = llama_presets();
+    std::ranges::move(other_presets(), std::back_inserter(all));
+    return all;
+  }();
   return table;
 }
 

@@ -22,7 +22,7 @@ namespace asio = aio::asio;
 namespace {
 
 constexpr std::string_view kLog = "router.worker";
-constexpr Duration kFirstPause = 100ms;
+constexpr Duration kFirstPause = 50ms;
 constexpr Duration kLongestPause = 5s;
 constexpr std::size_t kMaxPrefills = 1U << 16;
 
@@ -57,8 +57,8 @@ asio::awaitable<void> WorkerLink::run() {
     if (stopped_) break;
     log_warn(kLog, "worker not connected",
              {{"worker", options_.worker.name}, {"reason", ended ? "closed" : ended.error().message}});
-    // A connection that held for a while starts the back-off anew. The jitter keeps shards and routers apart.
-    if (Clock::now() - began > kLongestPause) wait = kFirstPause;
+    // A worker that was there starts the back-off anew. The jitter keeps shards and routers apart.
+    if (std::exchange(was_connected_, false)) wait = kFirstPause;
     const auto jitter = mix64(static_cast<std::uint64_t>(began.time_since_epoch().count())) % 50;
     co_await pause(wait + wait * static_cast<Duration::rep>(jitter) / 100);
     wait = std::min(wait * 2, kLongestPause);
@@ -107,7 +107,7 @@ aio::Task<void> WorkerLink::serve_once() {
   const auto executor = co_await asio::this_coro::executor;
   const auto ping_timer = std::make_shared<asio::steady_timer>(executor);
   asio::co_spawn(executor, ping(connection, ping_timer), asio::detached);
-  connected_ = true;
+  connected_ = was_connected_ = true;
   log_info(kLog, "worker connected", {{"worker", worker.name}, {"peer", connection->peer()}});
   events_.event(schedule::WorkerUp{options_.id, info_});
   Error reason = co_await read_frames();

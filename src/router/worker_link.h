@@ -73,6 +73,7 @@ class WorkerLink {
   /// Attempts prefilled here and not yet handed over: both sides of a hand-over report it, this side counts.
   std::unordered_set<std::uint64_t> prefills_;
   bool connected_ = false;
+  bool was_connected_ = false;  ///< since the last pause
   bool stopped_ = false;
 };
 

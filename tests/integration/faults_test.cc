@@ -130,7 +130,7 @@ void kill_under_load(const ClusterOptions& options, std::vector<std::size_t> vic
     const auto up = std::chrono::steady_clock::now() + 10s;
     while (cluster.metric("baton_workers_up") < static_cast<double>(cluster.workers()) &&
            std::chrono::steady_clock::now() < up) {
-      std::this_thread::sleep_for(5ms);
+      std::this_thread::sleep_for(20ms);
     }
   }
   done = true;
@@ -144,19 +144,19 @@ void kill_under_load(const ClusterOptions& options, std::vector<std::size_t> vic
 }  // namespace
 
 TEST(Faults, killing_prefill_workers_loses_nothing) {
-  kill_under_load({.prefill = 2, .decode = 1}, {0, 1}, kills(60), SIGKILL);
+  kill_under_load({.prefill = 2, .decode = 1}, {0, 1}, kills(100), SIGKILL);
 }
 
 TEST(Faults, killing_decode_workers_loses_nothing) {
-  kill_under_load({.prefill = 1, .decode = 2}, {1, 2}, kills(60), SIGKILL);
+  kill_under_load({.prefill = 1, .decode = 2}, {1, 2}, kills(100), SIGKILL);
 }
 
 TEST(Faults, killing_the_only_worker_of_either_role_loses_nothing) {
-  kill_under_load({.prefill = 1, .decode = 1}, {0, 1}, kills(60), SIGKILL);
+  kill_under_load({.prefill = 1, .decode = 1}, {0, 1}, kills(100), SIGKILL);
 }
 
 TEST(Faults, killing_workers_over_tcp_loses_nothing) {
-  kill_under_load({.prefill = 2, .decode = 2, .protocol = "tcp"}, {0, 2, 1, 3}, kills(60), SIGKILL);
+  kill_under_load({.prefill = 2, .decode = 2, .protocol = "tcp"}, {0, 2, 1, 3}, kills(100), SIGKILL);
 }
 
 TEST(Faults, a_hung_worker_is_noticed_and_replaced) {

@@ -11,7 +11,7 @@ namespace {
 std::string worker_entry(const std::string& name, std::uint16_t port, const std::string& role,
                          const std::string& extra) {
   return "  - name: " + name + "\n    host: 127.0.0.1\n    port: " + std::to_string(port) +
-         "\n    gpu_type: CPU\n    role: " + role + "\n    threads: 1\n" + extra;
+         "\n    gpu_type: CPU\n    role: " + role + "\n    threads: 1\n    kv_cache_gib: 0.05\n" + extra;
 }
 
 }  // namespace
