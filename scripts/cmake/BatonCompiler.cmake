@@ -17,17 +17,22 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers
-                    -fno-omit-frame-pointer "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+# For g++ and clang++ only: nvcc knows neither these warnings nor their spelling.
+function(baton_cxx_options)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${ARGN}>")
+endfunction()
+
+baton_cxx_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers
+                  -fno-omit-frame-pointer "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # Flow-based warnings of g++ 12 that raise false alarms on strings, optional and variant when it inlines a lot.
-  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow)
+  baton_cxx_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
-  add_compile_options(-Wno-deprecated-declarations)  # inside libstdc++ 12's stable_sort
+  baton_cxx_options(-Wno-deprecated-declarations)  # inside libstdc++ 12's stable_sort
 endif()
 if(BATON_WERROR)
-  add_compile_options(-Werror)
+  baton_cxx_options(-Werror)
 endif()
 if(BATON_SANITIZE)
   add_compile_options(-fsanitize=${BATON_SANITIZE} -fno-sanitize-recover=all)

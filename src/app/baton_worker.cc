@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "engine/cpu_runner.h"
 #include "model/model_hash.h"
+#include "worker/cuda_probe.h"
 #include "worker/worker.h"
 
 namespace baton::app {
@@ -56,7 +57,23 @@ Result<std::optional<DType>> cpu_dtype(std::string_view key, std::string_view na
                                 " cannot be computed on a CPU; use auto, bfloat16 or float32");
 }
 
+/// Says in one line what the machine's GPUs are used for.
+void log_cuda() {
+  const worker::CudaProbe probe = worker::probe_cuda(worker::cuda_plugin_path());
+  if (!probe.has_file) {
+    log_info(kLog, "no CUDA plugin beside the program, using the CPU");
+  } else if (!probe.has_plugin) {
+    log_warn(kLog, "the CUDA plugin cannot be used, using the CPU", {{"reason", probe.reason}});
+  } else if (probe.devices.empty()) {
+    log_info(kLog, "no usable CUDA device, using the CPU", {{"reason", probe.reason}});
+  } else {
+    log_info(kLog, "CUDA devices are present, but the model runs on the CPU in this version",
+             {{"devices", probe.devices.size()}, {"first", probe.devices.front()}});
+  }
+}
+
 int serve(const Config& config, const WorkerConfig& self, bool checksum) {
+  log_cuda();
   const auto model_dir = config.model_path.empty() ? config.model : config.model_path;
   const auto hash = model::model_hash(model_dir);
   if (!hash) return fail_with(hash.error());
