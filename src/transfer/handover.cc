@@ -40,6 +40,7 @@ void Handover::on_message(ConnectionId from, std::string_view bytes) {
     log_warn("transfer", "bad message of a peer; connection closed", {{"error", message.error().message}});
     return transport_.close(from);
   }
+  if (message->kind == MessageKind::open && catch_up_) catch_up_();
   if (message->kind == MessageKind::ping) {
     Message pong;
     pong.kind = MessageKind::pong;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "transfer/receiver.h"
@@ -21,6 +23,8 @@ class Handover final : public TransportSink {
   /// Posts work and runs timers.
   void advance(TimePoint now);
   std::vector<Event> take_events();
+  /// Called before an OPEN is judged: brings in grants that were made before it was sent but not handled yet.
+  void set_catch_up(std::function<void()> catch_up) { catch_up_ = std::move(catch_up); }
   /// Nothing is open: no timer is needed.
   bool idle() const { return sender_.idle() && receiver_.idle(); }
   Service::Stats stats() const;
@@ -34,6 +38,7 @@ class Handover final : public TransportSink {
 
  private:
   Transport& transport_;
+  std::function<void()> catch_up_;
   std::vector<Event> events_;
   Sender sender_;
   Receiver receiver_;

@@ -126,17 +126,23 @@ void UcxService::loop(const std::stop_token& stop, Transport& transport) {
                      .host = host_,
                      .stall_timeout = stall},
                     {.epoch = epoch_, .checksum = options_.checksum, .stall_timeout = stall}, transport, pool_);
+  const auto run_commands = [&] {
+    auto commands = commands_.take();
+    for (auto& command : commands) command(handover, Clock::now());
+    return !commands.empty();
+  };
+  // The ticket may reach the sender, and its OPEN us, while the grant still waits in the queue.
+  handover.set_catch_up([&] { run_commands(); });
   auto last_work = Clock::now();
   while (!stop.stop_requested()) {
     auto now = Clock::now();
     handover.set_time(now);
-    auto commands = commands_.take();
-    for (auto& command : commands) command(handover, now);
+    const bool commanded = run_commands();
     const auto progress = transport.progress(handover);
     now = Clock::now();
     handover.advance(now);
     emit(handover);
-    if (progress == Transport::Progress::busy || !commands.empty()) last_work = now;
+    if (progress == Transport::Progress::busy || commanded) last_work = now;
     if (now - last_work < kSpin) continue;
     sleeping_.store(true);
     if (commands_.empty()) transport.wait(handover.idle() ? kIdleSleep : kOpenSleep);
