@@ -11,6 +11,7 @@
 #include "app/options.h"
 #include "baton/version.h"
 #include "config/config.h"
+#include "config/start_log.h"
 #include "core/log.h"
 #include "engine/cpu_runner.h"
 #include "model/model_hash.h"
@@ -73,6 +74,7 @@ void log_cuda() {
 }
 
 int serve(const Config& config, const WorkerConfig& self, bool checksum) {
+  config::start_log(config, kLog);
   log_cuda();
   const auto model_dir = config.model_path.empty() ? config.model : config.model_path;
   const auto hash = model::model_hash(model_dir);

@@ -14,6 +14,7 @@
 #include "app/options.h"
 #include "baton/version.h"
 #include "config/config.h"
+#include "config/start_log.h"
 #include "core/log.h"
 #include "router/router.h"
 #include "supervise/supervisor.h"
@@ -70,11 +71,7 @@ void stop_workers(boost::asio::io_context& io, supervise::Supervisor& supervisor
 }
 
 int serve(Config config, const std::string& config_path, const Options& options) {
-  if (config.log_level == "debug") log_set_level(LogLevel::debug);
-  if (config.log_level == "warn" || config.log_level == "warning") log_set_level(LogLevel::warn);
-  if (config.log_level == "error") log_set_level(LogLevel::error);
-  for (const auto& note : config.notes) log_warn(kLog, note);
-
+  config::start_log(config, kLog);
   auto router = router::Router::create({.config = config});
   if (!router) {
     log_error(kLog, router.error().message);

@@ -26,10 +26,6 @@ constexpr Duration kFirstPause = 50ms;
 constexpr Duration kLongestPause = 5s;
 constexpr std::size_t kMaxPrefills = 1U << 16;
 
-std::span<const std::byte> as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
-
 schedule::WorkerInfo info_of(const wire::HelloReply& reply, const WorkerConfig& config) {
   schedule::WorkerInfo info;
   info.name = reply.name().empty() ? config.name : reply.name();
@@ -135,7 +131,7 @@ aio::Task<void> WorkerLink::greet() {
   auto payload = co_await connection->read();
   timer.cancel();
   if (!payload) co_return fail(Errc::io, "no answer to hello: " + payload.error().message);
-  auto answer = wire::parse_envelope(as_bytes(*payload));
+  auto answer = wire::parse_envelope(std::as_bytes(std::span(*payload)));
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   if (answer->has_failed()) co_return std::unexpected(wire::error_from_wire(answer->failed()));
   if (!answer->has_hello_reply()) co_return fail(Errc::protocol, "the first frame of the worker is no hello");
@@ -152,7 +148,7 @@ asio::awaitable<Error> WorkerLink::read_frames() {
     auto payload = co_await connection->read();
     if (!payload) co_return payload.error();
     last_heard_ = Clock::now();
-    auto envelope = wire::parse_envelope(as_bytes(*payload));
+    auto envelope = wire::parse_envelope(std::as_bytes(std::span(*payload)));
     if (!envelope) co_return envelope.error();
     if (auto handled = on_frame(*envelope); !handled) co_return handled.error();
   }

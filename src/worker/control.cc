@@ -28,10 +28,6 @@ struct OutFrame {
   std::string bytes;
 };
 
-std::span<const std::byte> as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
-
 /// Compares in time that does not depend on where the strings differ.
 bool equal_secret(std::string_view a, std::string_view b) {
   unsigned difference = a.size() == b.size() ? 0 : 1;
@@ -130,7 +126,7 @@ class ControlImpl final : public Control {
     timer.cancel();
     if (!payload) co_return std::unexpected(payload.error());
     if (payload->size() > wire::kMaxHelloBytes) co_return fail(Errc::protocol, "oversized hello");
-    auto envelope = wire::parse_envelope(as_bytes(*payload));
+    auto envelope = wire::parse_envelope(std::as_bytes(std::span(*payload)));
     if (!envelope) co_return std::unexpected(envelope.error());
     if (!envelope->has_hello()) co_return fail(Errc::protocol, "first frame is no hello");
     const auto& hello = envelope->hello();
@@ -179,7 +175,7 @@ class ControlImpl final : public Control {
     for (;;) {
       auto payload = co_await connection.read();
       if (!payload) co_return payload.error();
-      auto envelope = wire::parse_envelope(as_bytes(*payload));
+      auto envelope = wire::parse_envelope(std::as_bytes(std::span(*payload)));
       if (!envelope) co_return envelope.error();
       if (auto handled = on_frame(id, connection, *envelope); !handled) co_return handled.error();
     }

@@ -1,10 +1,10 @@
 #include "worker/engine_loop.h"
 
 #include <algorithm>
-#include <random>
 
 #include "core/hash.h"
 #include "core/log.h"
+#include "transfer/host.h"
 #include "wire/convert.h"
 #include "wire/frame.h"
 #include "wire/wire.pb.h"
@@ -18,11 +18,6 @@ std::string framed(const wire::Envelope& envelope) {
   return wire::encode_frame(envelope);
 }
 
-std::uint64_t random_salt() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
-
 }  // namespace
 
 EngineLoop::EngineLoop(EngineLoopOptions options, engine::Engine& engine, transfer::Service& service, FrameSink sink)
@@ -31,7 +26,7 @@ EngineLoop::EngineLoop(EngineLoopOptions options, engine::Engine& engine, transf
       service_(service),
       sink_(std::move(sink)),
       commands_(options.queue_commands),
-      transfer_salt_(random_salt()) {
+      transfer_salt_(transfer::random_bits()) {
   engine_.set_layer_hook([this](const engine::LayerDone& done) { on_layer(done); });
 }
 

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <fstream>
-#include <random>
 #include <thread>
 
 #include "core/log.h"
+#include "transfer/host.h"
 #include "transfer/service.h"
 #include "worker/control.h"
 #include "worker/engine_loop.h"
@@ -18,18 +17,6 @@ namespace {
 constexpr std::string_view kLog = "worker";
 constexpr std::int32_t kDefaultMaxBatch = 64;
 constexpr std::size_t kDefaultPoolBytes = std::size_t{512} << 20;
-
-std::string first_line(const char* path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-std::uint64_t random_incarnation() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
 
 class WorkerImpl final : public Worker {
  public:
@@ -103,7 +90,7 @@ class WorkerImpl final : public Worker {
     const auto& worker = options_.worker;
     return {.name = worker.name,
             .role = worker.role,
-            .incarnation = random_incarnation(),
+            .incarnation = transfer::random_bits(),
             .model = options_.model,
             .model_hash = options_.model_hash,
             .block_tokens = layout.block_tokens,
@@ -113,7 +100,7 @@ class WorkerImpl final : public Worker {
             .gpu_type = worker.gpu_type,
             .transport = service_->transport(),
             .data_address = service_->address(),
-            .host_id = host_id()};
+            .host_id = transfer::host_identity()};
   }
 
   void poll_drained() {
@@ -172,10 +159,6 @@ Result<std::int32_t> choose_blocks(const KvLayout& layout, double gib, std::int3
                                   std::to_string(block_bytes) + " bytes; give the worker a larger KV pool");
   }
   return static_cast<std::int32_t>(blocks);
-}
-
-std::string host_id() {
-  return first_line("/etc/machine-id") + ":" + first_line("/proc/sys/kernel/random/boot_id");
 }
 
 }  // namespace baton::worker

@@ -48,7 +48,4 @@ class Worker {
 Result<std::int32_t> choose_blocks(const KvLayout& layout, double gib, std::int32_t max_batch,
                                    std::int32_t max_context);
 
-/// Equal for processes on one booted machine.
-std::string host_id();
-
 }  // namespace baton::worker
