@@ -25,7 +25,8 @@ build/release/bin/batond --config config/local.yaml --local >"$log" 2>&1 &
 batond=$!
 trap 'kill -INT $batond 2>/dev/null; wait $batond 2>/dev/null || true' EXIT
 for _ in $(seq 300); do
-  curl -sf -o /dev/null --max-time 2 "$base/ready" && break
+  # One worker alone would serve whole requests already: wait for both.
+  [ "$(curl -s --max-time 2 "$base/metrics" | grep -cE '^baton_worker_up.* 1$')" = 2 ] && break
   kill -0 $batond 2>/dev/null || { cat "$log"; echo "batond ended early, see above" >&2; exit 1; }
   sleep 0.1
 done

@@ -54,7 +54,9 @@ void Cluster::restart_worker(std::size_t index) {
 bool Cluster::wait_ready(std::chrono::milliseconds patience) const {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (std::chrono::steady_clock::now() < deadline) {
-    if (http({.port = port_, .target = "/ready"}).status == 200) return true;
+    // One worker alone is ready to serve whole requests; tests want the whole cluster.
+    const bool ready = http({.port = port_, .target = "/ready"}).status == 200;
+    if (ready && metric("baton_workers_up") >= static_cast<double>(workers_.size())) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return false;
