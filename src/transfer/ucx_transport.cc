@@ -20,6 +20,8 @@ constexpr unsigned kBulkAm = 2;
 constexpr std::size_t kMaxConnections = 4096;
 constexpr int kProgressCalls = 64;
 constexpr int kQuietRounds = 3;
+constexpr std::chrono::milliseconds kSettleQuiet{30};
+constexpr std::chrono::milliseconds kSettleAtMost{1000};
 
 }  // namespace
 
@@ -27,6 +29,16 @@ UcxTransport::UcxTransport(UcxSetup setup, std::size_t memory_bytes)
     : setup_(std::move(setup)), memory_bytes_(memory_bytes) {}
 
 UcxTransport::~UcxTransport() {
+  if (listener_) settle();
+  listener_.reset();
+  setup_.worker.reset();
+  if (wake_fd_ >= 0) ::close(wake_fd_);
+}
+
+/// A peer's handshake that arrives between the end of the listener and the end of the worker makes UCX (1.13 to 1.19:
+/// openucx/ucx issue 11087) call into the freed listener. So the listener stays until every connection is closed and
+/// nobody has knocked for a while; those who do are let in and closed.
+void UcxTransport::settle() {
   struct Nobody final : TransportSink {
     void on_message(ConnectionId, std::string_view) override {}
     std::vector<std::span<std::byte>> on_data(ConnectionId, std::string_view, std::size_t) override { return {}; }
@@ -35,10 +47,16 @@ UcxTransport::~UcxTransport() {
     void on_flushed(ConnectionId, std::uint64_t, Outcome) override {}
     void on_closed(ConnectionId, const Error&) override {}
   } nobody;
-  listener_.reset();
-  for (auto& [id, connection] : connections_) begin_close(*connection);
-  for (int i = 0; i < 1000 && !connections_.empty(); ++i) progress(nobody);
-  if (wake_fd_ >= 0) ::close(wake_fd_);
+  using Clock = std::chrono::steady_clock;
+  settling_ = true;
+  const auto end = Clock::now() + kSettleAtMost;
+  auto quiet_since = Clock::now();
+  while (Clock::now() < end && Clock::now() - quiet_since < kSettleQuiet) {
+    for (auto& [id, connection] : connections_) begin_close(*connection);
+    progress(nobody);
+    if (!connections_.empty()) quiet_since = Clock::now();
+    wait(std::chrono::milliseconds(1));
+  }
 }
 
 Result<void> UcxTransport::set_handler(unsigned id, ucp_am_recv_callback_t callback) {
@@ -135,10 +153,9 @@ void UcxTransport::on_connection_request(ucp_conn_request_h request, void* self)
 }
 
 void UcxTransport::accept(ucp_conn_request_h request) {
-  if (connections_.size() >= kMaxConnections) {
-    ucp_listener_reject(listener_.get(), request);
-    return log_warn("transfer", "too many connections; one was refused", {{"limit", kMaxConnections}});
-  }
+  // Not ucp_listener_reject(): the refused peer's next event is a null call in UCX (openucx/ucx issue 11235).
+  const bool full = connections_.size() >= kMaxConnections;
+  if (full) log_warn("transfer", "too many connections; one was refused", {{"limit", kMaxConnections}});
   auto& connection = add_connection();
   ucp_ep_params_t params{};
   params.field_mask =
@@ -153,6 +170,7 @@ void UcxTransport::accept(ucp_conn_request_h request) {
     return;
   }
   by_endpoint_.emplace(connection.endpoint, &connection);
+  if (full || settling_) begin_close(connection);
 }
 
 void UcxTransport::on_endpoint_error(void* argument, ucp_ep_h, ucs_status_t status) {

@@ -96,6 +96,7 @@ class UcxTransport final : public Transport {
   void file(Report report) { reports_.push_back(std::move(report)); }
   void begin_close(Connection& connection);
   void move_closing();
+  void settle();
   void dispatch(TransportSink& sink);
   bool has_network_put(ucp_ep_h endpoint) const;
 
@@ -105,6 +106,7 @@ class UcxTransport final : public Transport {
   std::string address_;
   int worker_fd_ = -1;
   int wake_fd_ = -1;
+  bool settling_ = false;  ///< no new connections: the transport is about to end
   TransportSink* sink_ = nullptr;  ///< during progress()
   std::uint64_t next_connection_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
