@@ -11,7 +11,7 @@ namespace baton {
 
 enum class EngineKind : std::uint8_t { native, simulated, vllm, sglang, openai };
 enum class KvProtocol : std::uint8_t { automatic, rdma, tcp, shm };
-enum class PlacementPolicy : std::uint8_t { round_robin, least_loaded };
+enum class PlacementPolicy : std::uint8_t { round_robin, least_loaded, power_of_two, prefix_aware, cost };
 
 /// One entry of prefill_workers / decode_workers / workers.
 struct WorkerConfig {
@@ -66,6 +66,40 @@ struct LimitsConfig {
   friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
+/// What a class of requests is promised. 0: no promise.
+struct SloConfig {
+  double ttft_ms = 0;
+  double itl_ms = 0;
+  friend bool operator==(const SloConfig&, const SloConfig&) = default;
+};
+
+/// Half-open range of token counts; max 0: no upper end.
+struct TokenRange {
+  std::int64_t min = 0, max = 0;
+  bool contains(double tokens) const {
+    return tokens >= static_cast<double>(min) && (max == 0 || tokens < static_cast<double>(max));
+  }
+  friend bool operator==(const TokenRange&, const TokenRange&) = default;
+};
+
+/// One entry of `classes`: which requests belong to it and how they are served.
+struct ClassConfig {
+  std::string name;
+  TokenRange prompt_tokens;
+  TokenRange output_tokens;          ///< compared with the predicted mean
+  std::vector<std::string> models;   ///< served names; empty: any
+  std::vector<std::string> keys;     ///< names of API keys (tenants); empty: any
+  bool by_name_only = false;         ///< chosen by the x-baton-class header, never by ranges
+  std::int32_t priority = 0;         ///< higher goes first
+  SloConfig slo;
+  std::vector<std::string> prefer_prefill_gpus;  ///< gpu types, best first; empty: by cost
+  std::vector<std::string> prefer_decode_gpus;
+  bool allow_spot = true;
+  bool spot_only_if_available = false;  ///< prefers spot capacity (batch work)
+  std::string fallback;                 ///< class used when this one's SLO cannot be met; empty: best effort
+  friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
+};
+
 struct SchedulingConfig {
   PlacementPolicy policy = PlacementPolicy::least_loaded;
   std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
@@ -99,6 +133,8 @@ struct Config {
   LimitsConfig limits;
   SchedulingConfig scheduling;
   FaultConfig fault_tolerance;
+  std::vector<ClassConfig> classes;  ///< empty: the built-in ones
+  SloConfig slo;                     ///< of classes that name none
   std::string auth_token;  ///< shared token between router and workers; empty: none
   std::string log_level = "info";
   std::vector<std::string> notes;  ///< accepted but worth a warning in the log; not compared by diff

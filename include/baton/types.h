@@ -45,8 +45,16 @@ constexpr std::size_t dtype_bits(DType t) {
   return 0;
 }
 
-/// How to choose tokens. Order of application as in vLLM: logit_bias and min_tokens masks, penalties, temperature,
-/// min_p, top_k, top_p. Logprobs are those of the raw logits.
+/// What the text of a choice must be. The worker turns it into token masks.
+struct Constraint {
+  enum class Kind : std::uint8_t { none, json_object, json_schema, regex, choice };
+  Kind kind = Kind::none;
+  std::string source;  ///< schema or regular expression; choice: a JSON array of strings; json_object: empty
+  friend bool operator==(const Constraint&, const Constraint&) = default;
+};
+
+/// How to choose tokens. Order of application as in vLLM: constraint, allowed_token_ids, bad_words, logit_bias and
+/// min_tokens masks, penalties, temperature, min_p, top_k, top_p. Logprobs are those of the raw logits.
 struct SamplingParams {
   float temperature = 1.0F;  ///< < 1e-5: greedy
   float top_p = 1.0F;
@@ -62,6 +70,10 @@ struct SamplingParams {
   std::int32_t min_tokens = 0;  ///< masks EOS and stop_token_ids before
   bool ignore_eos = false;
   std::vector<TokenId> stop_token_ids;
+  std::vector<TokenId> allowed_token_ids;        ///< empty: all
+  std::vector<std::vector<TokenId>> bad_words;   ///< token sequences that are never completed
+  Constraint constraint;
+  std::int32_t prompt_logprobs = -1;  ///< -1: none; n: each prompt token's and the n best at its place
 };
 
 /// What a worker needs to generate one choice.
@@ -89,6 +101,17 @@ struct TokenOut {
   bool stop_token = false;  ///< finish == stop because of EOS or stop_token_ids: the token itself is not shown
   float logprob = 0.0F;     ///< meaningful when logprobs were asked for
   std::vector<TokenLogprob> top;
+};
+
+/// Logprobs of prompt tokens [first, first + tokens.size()). Token 0 has none: its entry is 0 with an empty `top`.
+struct PromptLogprobs {
+  struct Entry {
+    TokenLogprob token;
+    std::vector<TokenLogprob> top;
+  };
+  AttemptId attempt;
+  std::int32_t first = 0;
+  std::vector<Entry> tokens;
 };
 
 }  // namespace baton

@@ -9,18 +9,22 @@ baton_module(text DEPS core LIBS nlohmann_json::nlohmann_json PkgConfig::PCRE2 b
 baton_module(openai DEPS core LIBS nlohmann_json::nlohmann_json)
 baton_module(wire DEPS core LIBS protobuf::libprotobuf PROTO wire.proto)
 baton_module(kv DEPS core)
-baton_module(cluster DEPS core)
+baton_module(perf DEPS core)  # performance and cost of a model on a worker
+baton_module(classify DEPS core)
+baton_module(cluster DEPS perf)
+baton_module(grammar DEPS core LIBS nlohmann_json::nlohmann_json)  # constrained decoding
 add_subdirectory(kernels)  # baton_kernels: DEPS api
 baton_module(aio DEPS core LIBS baton_asio)
 baton_module(http DEPS aio LIBS baton_asio)
 baton_module(transfer DEPS core LIBS baton_ucx)
 baton_module(model DEPS text LIBS nlohmann_json::nlohmann_json)
-baton_module(engine DEPS kv model kernels)
-baton_module(schedule DEPS cluster kv)
+baton_module(engine DEPS kv model kernels grammar perf)
+baton_module(schedule DEPS cluster classify kv perf)
+baton_module(sim DEPS schedule)
 baton_module(supervise DEPS config aio LIBS baton_asio)
-baton_module(router DEPS config metrics text openai wire http schedule LIBS baton_asio)
+baton_module(router DEPS config metrics text openai grammar wire http schedule LIBS baton_asio)
 baton_module(worker DEPS config metrics wire aio engine transfer LIBS baton_asio)
-baton_module(ctl DEPS router worker LIBS nlohmann_json::nlohmann_json)
+baton_module(ctl DEPS router worker sim LIBS nlohmann_json::nlohmann_json)
 
 baton_program(batond DEPS router supervise)
 baton_program(baton-worker DEPS worker)

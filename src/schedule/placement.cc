@@ -160,7 +160,7 @@ std::optional<Decision> LeastLoaded::operator()(const Snapshot& snapshot, const 
 Policy make_policy(PlacementPolicy policy) {
   switch (policy) {
     case PlacementPolicy::round_robin: return RoundRobin{};
-    case PlacementPolicy::least_loaded: break;
+    default: break;
   }
   return LeastLoaded{};
 }
