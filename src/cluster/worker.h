@@ -22,32 +22,31 @@ struct WorkerInfo {
   std::int32_t total_blocks = 0;  ///< 0: unknown
   std::int32_t max_batch = 0;     ///< sequences; 0: unknown
   std::int32_t max_context = 0;   ///< tokens; 0: unknown
-  std::string gpu_type;           ///< as in the catalogue; empty: unknown
-  std::optional<perf::Replica> replica = {};  ///< what the cost model needs; absent: unknown GPU or foreign engine
-  double dollars_per_hour = 0;    ///< of the whole worker; 0: the replica's
-  bool spot = false;
-  std::string zone = {}, rack = {};  ///< empty: unknown
+  // Where it runs and what it costs.
+  std::string gpu_type;
+  std::string zone, rack;                ///< empty: unknown
+  bool spot = false;                     ///< may be taken away at short notice
+  double price_per_hour = 0;             ///< US dollars of the whole worker; 0: unknown
+  std::optional<perf::Replica> replica;  ///< prior of the cost model; absent: GPU type or model shape unknown
 };
 
-/// A worker's last load report (wire::Load, the part placement needs).
+/// How a worker's prefix cache changed since its last report: chain hashes of full blocks (kv/prefix_hash.h). A hash is
+/// in at most one of the lists.
+struct CacheDelta {
+  std::vector<std::uint64_t> added = {}, removed = {};
+  bool reset = false;  ///< forget all that was known of this worker's cache first
+  bool empty() const { return added.empty() && removed.empty() && !reset; }
+  friend bool operator==(const CacheDelta&, const CacheDelta&) = default;
+};
+
+/// A worker's last load report (wire::Load, the part placement needs). Views keep the counts alone.
 struct WorkerLoad {
   std::int32_t free_blocks = 0;
   std::int32_t running = 0;
   std::int32_t waiting = 0;
   std::int64_t waiting_prefill_tokens = 0;
-};
-
-/// Changes of a worker's prefix cache, by kv::block_hash of each block. Applied in this order.
-struct CacheDelta {
-  bool reset = false;  ///< forget all that was said before
-  std::vector<std::uint64_t> evicted;
-  std::vector<std::uint64_t> added;
-};
-
-/// What happened on a worker since its last load report.
-struct WorkerNews {
-  std::vector<perf::StepSample> steps;  ///< a sample of its engine steps, oldest first
-  CacheDelta cache;
+  std::vector<perf::StepSample> samples = {};  ///< of steps since the last report, a few
+  CacheDelta cache = {};
 };
 
 /// What one attempt takes from one worker, booked when it is sent and released when it ends there.

@@ -10,6 +10,7 @@ namespace baton::perf {
 struct StepSample {
   StepRows rows;
   double seconds = 0;
+  friend bool operator==(const StepSample&, const StepSample&) = default;
 };
 
 /// Fits the four constants of one worker to its measured steps: recursive, decaying, bounded, constant memory. Samples

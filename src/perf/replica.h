@@ -50,6 +50,7 @@ struct StepRows {
   double prefill_context = 0;
   double batch = 0;
   double decode_context = 0;
+  friend bool operator==(const StepRows&, const StepRows&) = default;
 };
 
 }  // namespace baton::perf

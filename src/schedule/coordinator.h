@@ -21,7 +21,6 @@ namespace baton::schedule {
 
 using cluster::WorkerInfo;
 using cluster::WorkerLoad;
-using cluster::WorkerNews;
 
 // ---- events in -------------------------------------------------------------------------------------------------
 struct WorkerUp { WorkerId worker; WorkerInfo info; };
@@ -29,15 +28,16 @@ struct WorkerUp { WorkerId worker; WorkerInfo info; };
 struct WorkerDown { WorkerId worker; };
 /// No new attempts there; running ones finish.
 struct WorkerDraining { WorkerId worker; };
-struct LoadReport { WorkerId worker; WorkerLoad load; WorkerNews news = {}; };
+struct LoadReport { WorkerId worker; WorkerLoad load; };
 struct Arrive {
   RequestId request;
   std::shared_ptr<const GenerationSpec> spec;
   TimePoint deadline = kNever;
   /// What the class and the output length are told from. prompt_tokens and max_tokens are taken from the spec.
   classify::Features features = {};
-  /// kv::block_hashes of the prompt, for block_tokens of the scheduling configuration. Empty: computed when needed.
-  std::vector<std::uint64_t> block_hashes = {};
+  /// Names of the prompt's full blocks (kv/prefix_hash.h), for block_tokens of the scheduling configuration. Empty:
+  /// computed from the tokens when the policy needs them.
+  std::vector<std::uint64_t> prefix_hashes = {};
   bool explain = false;  ///< an Explained comes before each dispatch
 };
 /// Client gone or stop string found. The request ends silently: no Finish, no Fail command follows.
