@@ -86,7 +86,7 @@ struct TokenRange {
 struct ClassConfig {
   std::string name;
   TokenRange prompt_tokens;
-  TokenRange output_tokens;          ///< compared with the predicted mean
+  TokenRange output_tokens;          ///< compared with the predicted median
   std::vector<std::string> models;   ///< served names; empty: any
   std::vector<std::string> keys;     ///< names of API keys (tenants); empty: any
   bool by_name_only = false;         ///< chosen by the x-baton-class header, never by ranges
@@ -94,6 +94,7 @@ struct ClassConfig {
   SloConfig slo;
   std::vector<std::string> prefer_prefill_gpus;  ///< gpu types, best first; empty: by cost
   std::vector<std::string> prefer_decode_gpus;
+  bool best_effort = false;          ///< no SLO at all, not even the top-level one
   bool allow_spot = true;
   bool spot_only_if_available = false;  ///< prefers spot capacity (batch work)
   std::string fallback;                 ///< class used when this one's SLO cannot be met; empty: best effort
@@ -149,7 +150,7 @@ struct Config {
   SchedulingConfig scheduling;
   FaultConfig fault_tolerance;
   std::vector<ClassConfig> classes;  ///< empty: the built-in ones
-  SloConfig slo;                     ///< of classes that name none
+  SloConfig slo;                     ///< of classes that leave theirs open; built-in classes take it too
   std::string auth_token;  ///< shared token between router and workers; empty: none
   std::string log_level = "info";
   std::vector<std::string> notes;  ///< accepted but worth a warning in the log; not compared by diff
