@@ -83,8 +83,7 @@ struct CoordinatorOptions {
   std::chrono::milliseconds ticket_timeout{10'000};    ///< Reserve sent, no ticket: another D is tried
   std::chrono::milliseconds handover_timeout{30'000};  ///< P is done and knows where to push: replayed elsewhere
   std::uint64_t seed = 1;                              ///< for tie breaking
-  std::vector<ClassConfig> classes = {};               ///< empty: the built-in ones
-  SloConfig slo = {};                                  ///< of classes that name none
+  std::vector<ClassConfig> classes = {};  ///< of classify::effective_classes; empty: the built-in ones
   classify::LengthOptions lengths = {};
 };
 
@@ -101,7 +100,7 @@ struct CoordinatorStats {
   double prefill_work_s = 0, decode_work_s = 0;
   double golden_ratio = 0;                   ///< of the last minutes; 0: unknown
   double prefill_load = 0, decode_load = 0;  ///< worker-seconds of late per second and worker of the pool
-  classify::LengthPredictor::Calibration lengths;
+  classify::Calibration lengths;
 };
 
 /// The life of every request of one router shard (docs/request-life.md). Sans-IO: no clock, no sockets, no threads;
