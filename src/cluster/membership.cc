@@ -92,6 +92,7 @@ void Membership::up(WorkerId worker, WorkerInfo info) {
   WorkerView& view = row(worker);
   set_state(view, WorkerState::connecting);
   view.role = info.role;
+  view.flexible = info.role == Role::both;
   view.group = group_of(info);
   view.block_tokens = info.block_tokens;
   view.total_blocks = info.total_blocks;
@@ -143,8 +144,7 @@ void Membership::down(WorkerId worker) {
 
 void Membership::steer(WorkerId worker, Role role) {
   WorkerView* view = mutable_find(worker);
-  const WorkerInfo* said = info(worker);
-  if (view == nullptr || said == nullptr || said->role != Role::both || view->role == role) return;
+  if (view == nullptr || !view->flexible || view->role == role) return;
   const WorkerState state = view->state;
   set_state(*view, WorkerState::connecting);
   view->role = role;

@@ -20,7 +20,8 @@ enum class WorkerState : std::uint8_t { connecting, up, draining, down };
 /// So an estimate is the report plus the change of our own bookings since it came, and never less than our own.
 struct WorkerView {
   WorkerId id;
-  Role role = Role::both;
+  Role role = Role::both;  ///< as which it is placed on: its own, or what it was steered to
+  bool flexible = false;   ///< its own role is both
   WorkerState state = WorkerState::connecting;
   std::uint32_t group = 0;  ///< index into Snapshot::groups
   std::int32_t block_tokens = 16;

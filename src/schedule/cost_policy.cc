@@ -24,8 +24,6 @@ constexpr double kPressureWeight = 3.0;
 constexpr double kOccupancyWeight = 0.7;
 /// Width of the random blur on prices and violations.
 constexpr double kBlur = 0.04;
-/// What keeps workers whose role is to decode from taking prompts for little gain.
-constexpr double kRoleLoyalty = 1.25;
 /// What a class that prefers spot capacity pays for other.
 constexpr double kOnDemandFactor = 2.0;
 constexpr double kAssumedBatch = 64;
@@ -121,7 +119,7 @@ Sides cost_sides(const Snapshot& snapshot, const Ask& ask) {
     const bool may_prefill = w.role == Role::prefill || (w.role == Role::both && group.prefill == 0);
     if (may_prefill) {
       PrefillCost p = prefill_cost(w, ask, cached);
-      const bool busy = excluded || prefill_saturated(w, ask, p.queue_s);
+      const bool busy = excluded || prefill_saturated(ask, p.queue_s);
       sides.partner_is_busy = sides.partner_is_busy || busy;
       if (!busy) sides.prefill.push_back(p);
     }
@@ -132,8 +130,8 @@ Sides cost_sides(const Snapshot& snapshot, const Ask& ask) {
     if (!options.split && !local) continue;
     DecodeCost d = decode_cost(w, ask, cached);
     d.split = options.split;
-    d.local = local && !prefill_saturated(w, ask, backlog_s(w, static_cast<double>(ask.tokens - cached)));
-    d.local_factor = options.local || w.role == Role::both ? 1.0 : kRoleLoyalty;
+    d.local = local && !prefill_saturated(ask, backlog_s(w, static_cast<double>(ask.tokens - cached)));
+    d.local_factor = local_factor(w, group, ask);
     sides.decode.push_back(d);
   }
   return sides;
@@ -240,7 +238,9 @@ std::optional<Decision> CheapestPath::operator()(const Snapshot& snapshot, const
   }
   Search search{ask};
   for (const DecodeCost& d : sides.decode) {
-    if (d.split) best_decode[d.worker->group].offer(d, half(d, ask));
+    const PathCost d_half = half(d, ask);
+    if (d.split) best_decode[d.worker->group].offer(d, d_half);
+    if (search.best && search.best->better_than(d_half)) continue;
     if (d.local) search.offer(local_cost(d, ask));
     const auto& partners = best_prefill[d.worker->group];
     for (std::size_t i = 0; i < partners.cost.size(); ++i) {
@@ -256,6 +256,11 @@ std::optional<Decision> CheapestPath::operator()(const Snapshot& snapshot, const
   }
   if (!search.best) return std::nullopt;
   const PathCost& best = *search.best;
+  // A decode worker takes a prompt over from busy prefill workers only for the sake of an objective it can meet.
+  const WorkerView& home = *snapshot.find(best.decode);
+  const bool overflow = best.mode == Mode::local && sides.partner_is_busy && local_factor(home, snapshot.groups[home.group], ask) > 1;
+  const bool promised = ask.slo.ttft_ms > 0 || ask.slo.itl_ms > 0;
+  if (overflow && !(promised && best.violation <= 0)) return std::nullopt;
   return Decision{best.mode, best.prefill, best.decode, best.violation <= 0};
 }
 

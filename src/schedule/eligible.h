@@ -47,9 +47,7 @@ inline bool batch_saturated(const cluster::WorkerView& w) {
 inline bool decode_saturated(const cluster::WorkerView& w, const Ask& ask) {
   return ask.hold_s > 0 && batch_saturated(w);
 }
-inline bool prefill_saturated(const cluster::WorkerView& w, const Ask& ask, double queue_s) {
-  return ask.hold_s > 0 && queue_s > ask.hold_s;
-}
+inline bool prefill_saturated(const Ask& ask, double queue_s) { return ask.hold_s > 0 && queue_s > ask.hold_s; }
 
 inline bool may_serve(const cluster::WorkerView& w, const Ask& ask) {
   return w.placeable() && w.fits_context(ask.tokens) && !contains(ask.exclude, w.id);
@@ -70,6 +68,13 @@ inline DecodeOptions decode_options(const cluster::WorkerView& w, const cluster:
   const bool partner = group.prefill > 0 || (w.role == Role::decode && group.both > 0);
   if (partner) return {.split = true, .local = false};
   return {.split = false, .local = w.role == Role::both || ask.role_fallback};
+}
+
+/// On the price of a whole request: what keeps workers whose role is to decode from taking prompts for little gain,
+/// as long as there are others to prefill.
+inline double local_factor(const cluster::WorkerView& w, const cluster::Group& group, const Ask& ask) {
+  constexpr double kRoleLoyalty = 1.25;
+  return w.role == Role::both || decode_options(w, group, ask).local ? 1.0 : kRoleLoyalty;
 }
 
 inline bool may_prefill_for(const cluster::WorkerView& p, const cluster::WorkerView& d, const cluster::Group& group) {

@@ -47,7 +47,7 @@ double prefill_load(const WorkerView& w, const Ask& ask) {
 }
 
 bool prefill_full(const WorkerView& w, const Ask& ask) {
-  return prefill_saturated(w, ask, backlog_s(w, static_cast<double>(ask.tokens)));
+  return prefill_saturated(ask, backlog_s(w, static_cast<double>(ask.tokens)));
 }
 
 /// The `turn`-th eligible worker; those to avoid only if there is no other.
@@ -185,7 +185,7 @@ Policy make_policy(PlacementPolicy policy) {
   return CheapestPath{};
 }
 
-std::string_view name_of(const Policy& policy) {
+std::string_view policy_name(const Policy& policy) {
   static constexpr std::array<std::string_view, std::variant_size_v<Policy>> kNames{
       "round_robin", "least_loaded", "power_of_two", "prefix_aware", "cost"};
   return kNames[policy.index()];

@@ -38,7 +38,7 @@ using Policy = std::variant<RoundRobin, LeastLoaded, PowerOfTwo, PrefixAware, Ch
 
 Policy make_policy(PlacementPolicy policy);
 /// As in the configuration file.
-std::string_view name_of(const Policy& policy);
+std::string_view policy_name(const Policy& policy);
 /// The policy looks at Ask::cached.
 inline bool wants_prefixes(const Policy& policy) {
   return std::holds_alternative<PrefixAware>(policy) || std::holds_alternative<CheapestPath>(policy);
