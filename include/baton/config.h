@@ -101,11 +101,26 @@ struct ClassConfig {
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
 };
 
+/// What one direction between a prefill and a decode worker carries, by where they are; Gb/s. Measured hand-overs
+/// correct it. Workers that name neither rack nor zone count as of one zone.
+struct LinkConfig {
+  double host_gbps = 160, rack_gbps = 100, zone_gbps = 50, remote_gbps = 10;
+  double remote_dollars_per_gb = 0;  ///< price of traffic between zones
+  friend bool operator==(const LinkConfig&, const LinkConfig&) = default;
+};
+
 struct SchedulingConfig {
   PlacementPolicy policy = PlacementPolicy::least_loaded;
   std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
   std::int32_t block_tokens = 16;
   std::int32_t local_below_tokens = 0;  ///< prompts shorter than this are prefilled by the decode worker itself
+  double slo_headroom = 0.9;            ///< share of an objective that expectations may take up
+  double spot_losses_per_hour = 0.3;    ///< of one spot worker
+  /// Backlog of a worker beyond which requests wait in the router, where priority and fairness order them. 0: none.
+  std::chrono::milliseconds worker_queue{1'000};
+  std::chrono::milliseconds priority_ageing{5'000};  ///< waiting this long counts like one step of priority
+  double shed_ttft_factor = 10;  ///< requests that would wait longer than this times their TTFT objective are refused; 0: none
+  LinkConfig links;
   friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
 };
 
