@@ -99,7 +99,7 @@ Ask LifeCycle::ask_for(Request& request, std::int32_t class_index) {
   ask.slo = served.slo;
   ask.slo_headroom = std::clamp(config.slo_headroom, 0.05, 1.0);
   ask.allow_spot = served.allow_spot;
-  ask.prefer_spot = served.spot_only_if_available;
+  ask.prefer_spot = served.prefer_spot;
   ask.spot_losses_per_hour = config.spot_losses_per_hour;
   ask.prefer_prefill = gpus.prefill;
   ask.prefer_decode = gpus.decode;
