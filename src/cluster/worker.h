@@ -54,18 +54,24 @@ struct Booking {
   std::int32_t sequences = 0;
   std::int32_t blocks = 0;
   std::int64_t prefill_tokens = 0;  ///< not computed yet
+  std::int32_t prefills = 0;        ///< sequences with prefill_tokens
+  std::int64_t context_tokens = 0;  ///< mean length of the decoding sequences over their lives, summed
   friend bool operator==(const Booking&, const Booking&) = default;
 
   Booking& operator+=(const Booking& other) {
     sequences += other.sequences;
     blocks += other.blocks;
     prefill_tokens += other.prefill_tokens;
+    prefills += other.prefills;
+    context_tokens += other.context_tokens;
     return *this;
   }
   Booking& operator-=(const Booking& other) {
     sequences -= other.sequences;
     blocks -= other.blocks;
     prefill_tokens -= other.prefill_tokens;
+    prefills -= other.prefills;
+    context_tokens -= other.context_tokens;
     return *this;
   }
 };
