@@ -205,12 +205,19 @@ void Dispatcher::execute(const schedule::Command& command) {
                         const Target target = found->second;
                         target.sink->on_token(target.choice, deliver.token);
                       },
+                      [this](const schedule::DeliverPrompt& deliver) {
+                        const auto found = active_.find(deliver.request);
+                        if (found == active_.end()) return;
+                        const Target target = found->second;
+                        target.sink->on_prompt_logprobs(target.choice, deliver.logprobs);
+                      },
                       [&](const schedule::Finish& finish) {
                         end(finish.request, [&](const Target& t) { t.sink->on_finish(t.choice, finish); });
                       },
                       [&](const schedule::Fail& failed) {
                         end(failed.request, [&](const Target& t) { t.sink->on_fail(t.choice, failed.error); });
                       },
+                      [](const schedule::Explained&) {},
                       [this](const auto& send) { execute_send(send); }},
              command);
 }

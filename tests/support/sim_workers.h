@@ -119,8 +119,10 @@ class SimCluster {
   void obey(const SendGrant& c);
   void obey(const SendCancel& c);
   void obey(const Deliver& c);
+  void obey(const DeliverPrompt& c);
   void obey(const Finish& c);
   void obey(const Fail& c);
+  void obey(const Explained&) {}
   template <class Start>
   void start(const Start& c, Part part);
   // Connections and workers. An action is dropped if the worker's incarnation has changed meanwhile.
