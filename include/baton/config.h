@@ -75,7 +75,7 @@ struct SloConfig {
 
 /// Half-open range of token counts; max 0: no upper end.
 struct TokenRange {
-  std::int64_t min = 0, max = 0;
+  std::int32_t min = 0, max = 0;
   bool contains(double tokens) const {
     return tokens >= static_cast<double>(min) && (max == 0 || tokens < static_cast<double>(max));
   }
@@ -96,7 +96,7 @@ struct ClassConfig {
   std::vector<std::string> prefer_decode_gpus;
   bool best_effort = false;          ///< no SLO at all, not even the top-level one
   bool allow_spot = true;
-  bool spot_only_if_available = false;  ///< prefers spot capacity (batch work)
+  bool prefer_spot = false;             ///< spot capacity first (batch work)
   std::string fallback;                 ///< class used when this one's SLO cannot be met; empty: best effort
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
 };

@@ -60,7 +60,7 @@ std::vector<ClassConfig> builtin_classes() {
             .by_name_only = true,
             .priority = -10,
             .best_effort = true,
-            .spot_only_if_available = true};
+            .prefer_spot = true};
   out.push_back(catch_all(out));
   return out;
 }

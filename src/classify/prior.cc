@@ -15,8 +15,8 @@ double prior_median(const Features& features) {
   if (features.max_tokens_given) median = std::min(median, 0.5 * static_cast<double>(features.max_tokens));
   const TokenRange& named = features.named_output;
   if (named.max > 0 || named.min > 0) {
-    const auto low = static_cast<double>(std::max<std::int64_t>(named.min, 1));
-    median = named.max > 0 ? std::sqrt(low * static_cast<double>(std::max<std::int64_t>(named.max, 1))) : 2 * low;
+    const auto low = static_cast<double>(std::max(named.min, 1));
+    median = named.max > 0 ? std::sqrt(low * static_cast<double>(std::max(named.max, 1))) : 2 * low;
   }
   return std::max(median, 1.0);
 }
