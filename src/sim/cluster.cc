@@ -149,6 +149,10 @@ classify::Features Cluster::features(const SimRequest& request, const Generation
   out.tenant = request.tenant == 0 ? 0 : mix64(request.tenant);
   out.key = out.tenant;
   if (request.hash_count > 0) out.template_prefix = workload_.hashes[request.first_hash];
+  if (options_.knows_lengths) {
+    out.max_tokens_given = true;
+    out.named_output = {request.output_tokens, request.output_tokens + 1};
+  }
   return out;
 }
 
@@ -160,7 +164,9 @@ void Cluster::arrive(std::size_t index) {
   auto spec = std::make_shared<GenerationSpec>();
   spec->tokens = prompt_of(workload_, index);
   spec->sampling.seed = index;  // tells output_tokens() which request it is
-  spec->sampling.max_tokens = request.max_tokens > 0 ? request.max_tokens : options_.default_max_tokens;
+  spec->sampling.max_tokens = options_.knows_lengths ? request.output_tokens
+                              : request.max_tokens > 0 ? request.max_tokens
+                                                       : options_.default_max_tokens;
   schedule::Arrive arrival;
   arrival.request = RequestId{index + 1};
   arrival.deadline = time_point(now_ + options_.request_timeout);

@@ -81,6 +81,7 @@ class Cluster final : public WorkerPort {
   void deliver_to_worker(std::uint32_t worker, std::uint64_t slot);
   std::uint64_t router_slot();
   void to_router(std::uint32_t worker, std::uint64_t slot);
+  double path_bytes_per_s(std::uint32_t from, std::uint32_t to) const;
   void schedule_links();
   void flow_rests(FlowId flow);
   void handover_done(AttemptId attempt, Handover& handover);

@@ -232,9 +232,21 @@ std::vector<Fault> spot_losses(const std::vector<WorkerSpec>& workers, double pe
 
 // ---- KV between workers -----------------------------------------------------------------------------------------
 
+/// What the link table says of two workers' places; the router assumes the same.
+double Cluster::path_bytes_per_s(std::uint32_t from, std::uint32_t to) const {
+  const LinkConfig& links = options_.coordinator.scheduling.links;
+  const cluster::WorkerInfo& a = options_.workers[from].info;
+  const cluster::WorkerInfo& b = options_.workers[to].info;
+  constexpr double kBytesPerGigabit = 1e9 / 8;
+  if (!a.host_id.empty() && a.host_id == b.host_id) return links.host_gbps * kBytesPerGigabit;
+  if (a.zone != b.zone) return links.remote_gbps * kBytesPerGigabit;
+  const bool same_rack = !a.rack.empty() && a.rack == b.rack;
+  return (same_rack ? links.rack_gbps : links.zone_gbps) * kBytesPerGigabit;
+}
+
 void Cluster::begin_push(std::uint32_t worker, AttemptId attempt, std::uint32_t to) {
   Handover handover{.from = worker, .to = to, .to_incarnation = nodes_[to].incarnation, .since = now_, .error = {}};
-  handover.flow = links_.open(worker, to);
+  handover.flow = links_.open(worker, to, path_bytes_per_s(worker, to));
   flow_owner_[handover.flow] = attempt;
   handovers_.emplace(attempt, std::move(handover));
 }

@@ -17,6 +17,10 @@ class Histogram {
     counts_[cell(static_cast<std::uint64_t>(std::max<Nanos>(value, 0)))] += count;
     total_ += count;
   }
+  void add(const Histogram& other) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    total_ += other.total_;
+  }
   std::uint64_t total() const { return total_; }
   /// The value below which the share `q` of the counts lies, in seconds; 0 without any.
   double quantile(double q) const {

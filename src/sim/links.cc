@@ -20,7 +20,7 @@ Links::Links(std::vector<double> bytes_per_s) : adapters_(bytes_per_s.size()) {
   }
 }
 
-FlowId Links::open(std::uint32_t from, std::uint32_t to) {
+FlowId Links::open(std::uint32_t from, std::uint32_t to, double most) {
   if (free_.empty()) {
     free_.push_back(static_cast<FlowId>(flows_.size()));
     flows_.emplace_back();
@@ -28,7 +28,7 @@ FlowId Links::open(std::uint32_t from, std::uint32_t to) {
   const FlowId id = free_.back();
   free_.pop_back();
   Flow& flow = flows_[id];
-  flow = {.from = from, .to = to, .version = flow.version + 1};
+  flow = {.from = from, .to = to, .version = flow.version + 1, .most = most > 0 ? most : kUnlimited};
   ++open_;
   return id;
 }
@@ -100,8 +100,9 @@ void Links::retime(FlowId id, Nanos now) {
   advance(flow, now);
   const Adapter& from = adapters_[flow.from];
   const Adapter& to = adapters_[flow.to];
-  flow.rate = std::min(share(from.bytes_per_s * from.factor, from.out.size()),
-                       share(to.bytes_per_s * to.factor, to.in.size()));
+  flow.rate = std::min({flow.most * std::min(from.factor, to.factor),
+                        share(from.bytes_per_s * from.factor, from.out.size()),
+                        share(to.bytes_per_s * to.factor, to.in.size())});
   ++flow.version;
   const double left_ns = std::min(std::ceil(flow.left / flow.rate * 1e9), 1e18);
   due_.push_back({id, flow.version, now + static_cast<Nanos>(left_ns)});

@@ -20,7 +20,8 @@ class Links {
   /// Bytes per second of each worker's adapter, one direction; 0: unlimited.
   explicit Links(std::vector<double> bytes_per_s);
 
-  FlowId open(std::uint32_t from, std::uint32_t to);
+  /// `most`: bytes per second that the path between them carries for one flow; 0: as the adapters do.
+  FlowId open(std::uint32_t from, std::uint32_t to, double most);
   /// More bytes to move.
   void feed(FlowId flow, double bytes, Nanos now);
   void close(FlowId flow, Nanos now);
@@ -48,7 +49,7 @@ class Links {
  private:
   struct Flow {
     std::uint32_t from = 0, to = 0, version = 0;
-    double left = 0, rate = 0;
+    double left = 0, rate = 0, most = 0;
     Nanos since = 0;
     bool moving = false;
   };

@@ -44,6 +44,7 @@ struct SimOptions {
   Nanos report_min = 20 * kMillisecond, report_max = 500 * kMillisecond;  ///< between load reports, as real workers do
   Nanos request_timeout = 600 * kSecond;
   std::int32_t default_max_tokens = 4096;        ///< of requests that ask for nothing
+  bool knows_lengths = false;                    ///< the router is told each output's length in advance (an oracle)
   std::uint32_t samples_per_report = 4;          ///< step times a report carries
   /// Sees every event before the Coordinator does and the commands after; for recording. May be empty.
   std::function<void(const schedule::Event&, TimePoint, std::span<const schedule::Command>)> observe;
