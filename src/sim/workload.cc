@@ -56,16 +56,17 @@ Workload cut(const Workload& workload, const Cut& how) {
   const std::size_t count = how.count == 0 ? all : how.count;
   const std::size_t start = how.seed == 0 ? 0 : Random(how.seed, 0x637574).below(all);
   const double old_rate = workload.rate();
-  const double stretch = how.rate > 0 && old_rate > 0 ? old_rate / how.rate : 1.0;
   const Nanos turn = workload.requests.back().arrival - workload.requests.front().arrival +
                      static_cast<Nanos>(old_rate > 0 ? 1e9 / old_rate : 0);
   out.requests.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     SimRequest request = workload.requests[(start + i) % all];
-    const Nanos since = request.arrival + static_cast<Nanos>((start + i) / all) * turn -
-                        workload.requests[start].arrival;
-    request.arrival = static_cast<Nanos>(static_cast<double>(since) * stretch);
+    request.arrival += static_cast<Nanos>((start + i) / all) * turn - workload.requests[start].arrival;
     out.requests.push_back(request);
+  }
+  const double stretch = how.rate > 0 && out.rate() > 0 ? out.rate() / how.rate : 1.0;
+  for (SimRequest& request : out.requests) {
+    request.arrival = static_cast<Nanos>(static_cast<double>(request.arrival) * stretch);
   }
   return out;
 }
