@@ -13,15 +13,21 @@ constexpr std::uint64_t kEnough = 8;  // samples before the fit replaces the pri
 constexpr double kDecay = 0.99;       // of one sample to the next: the last hundred count
 constexpr double kPull = 0.02;        // weight of the prior, in samples of error 1
 constexpr double kErrorShare = 0.05;  // of one sample in the running error
-constexpr double kHuber = 1.5;        // errors beyond this many times the usual one count linearly
+constexpr double kHuber = 1.5;        // errors beyond this many times the usual one pull no harder
+constexpr double kFar = 5;            // beyond this many, less and less; lasting ones become the usual
 constexpr double kLeastUsual = 0.02;  // of what is usual: exact data must not make the next noise an outlier
 constexpr double kMostError = 10;     // one report cannot move the running error by more
+constexpr double kClip = 3;  // times the usual: what one sample counts towards it, so that rare outliers stay rare
 constexpr int kSweeps = 64;
 constexpr double kLongestStep_s = 60;
 constexpr double kMostTokens = 1e8;
 
 bool within(double value, double most) {
   return std::isfinite(value) && value >= 0 && value <= most;
+}
+
+double share_of_sample(std::uint64_t samples) {
+  return std::max(kErrorShare, 1.0 / static_cast<double>(samples));
 }
 
 double fixed_s(const Replica& replica, const StepConstants& constants) {
@@ -73,13 +79,14 @@ void Calibrator::learn(const StepSample& sample) {
   const double shown = step_s(current_, sample.rows);
   if (!(predicted > 0) || !(shown > 0)) return;
 
-  const double error = sample.seconds / predicted - 1;
-  const double usual = std::max(kLeastUsual, samples_ <= kEnough ? std::abs(error) : error_);
-  const double huber = std::min(1.0, kHuber * usual / std::max(std::abs(error), 1e-12));
+  const double error = std::abs(sample.seconds / predicted - 1);
+  const double usual = samples_ <= kEnough ? 1 : std::max(kLeastUsual, usual_);
+  const double trust = std::min(1.0, kHuber * usual / error) * std::min(1.0, kFar * usual / error);
+  usual_ += (std::min(error, kClip * usual) - usual_) * share_of_sample(samples_);
   const double shown_error = std::min(std::abs(sample.seconds / shown - 1), kMostError);
-  error_ += (shown_error - error_) * std::max(kErrorShare, 1.0 / static_cast<double>(samples_));
+  error_ += (shown_error - error_) * share_of_sample(samples_);
 
-  const double weight = huber / (predicted * predicted);
+  const double weight = trust / (predicted * predicted);
   for (std::size_t i = 0; i < kUnknowns; ++i) {
     for (std::size_t j = 0; j < kUnknowns; ++j) {
       normal_[i][j] = kDecay * normal_[i][j] + weight * features[i] * features[j];

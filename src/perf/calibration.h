@@ -25,8 +25,8 @@ struct ConstantBounds {
 };
 
 /// Fits the constants of one worker to its measured steps: recursive, decaying, bounded, constant memory. Least squares
-/// on relative errors with Huber weights, drawn towards the prior; fitted are 1/mfu, 1/mbu and the fixed time of a
-/// step, whose two parts t0 and t1 no single model can tell apart: they keep the prior's proportion. Samples that are
+/// on relative errors that trusts outliers less, drawn towards the prior; fitted are 1/mfu, 1/mbu and the fixed time of
+/// a step, whose two parts t0 and t1 no single model can tell apart: they keep the prior's proportion. Samples that are
 /// not plausible are dropped. A worker reboot starts a new one. Not thread-safe.
 class Calibrator {
  public:
@@ -54,6 +54,7 @@ class Calibrator {
   std::array<Vector, kUnknowns> normal_{};  ///< decayed sums of the normal equations
   Vector right_{};
   double error_ = 0;
+  double usual_ = 0;  ///< running size of the fit's errors, outliers clipped
   std::uint64_t samples_ = 0;
 };
 

@@ -52,6 +52,7 @@ class Generation final : public GenerationSink {
   std::string whole_response() const;
 
   void on_token(std::size_t choice, const TokenOut& token) override;
+  void on_prompt_logprobs(std::size_t choice, const PromptLogprobs& logprobs) override;
   void on_finish(std::size_t choice, const schedule::Finish& finish) override;
   void on_fail(std::size_t choice, const Error& error) override;
 
@@ -66,6 +67,7 @@ class Generation final : public GenerationSink {
     TimePoint last_token{};
     std::int64_t text_offset = 0;                     ///< characters shown so far, for completions' logprobs
     std::vector<openai::LogprobEntry> held_logprobs;  ///< of tokens whose text is not shown yet
+    std::vector<PromptLogprobs::Entry> prompt_logprobs;  ///< of the prompt's first tokens, so far
     openai::Choice result;
   };
 
