@@ -75,7 +75,7 @@ struct SloConfig {
 
 /// Half-open range of token counts; max 0: no upper end.
 struct TokenRange {
-  std::int64_t min = 0, max = 0;
+  std::int32_t min = 0, max = 0;
   bool contains(double tokens) const {
     return tokens >= static_cast<double>(min) && (max == 0 || tokens < static_cast<double>(max));
   }
@@ -86,7 +86,7 @@ struct TokenRange {
 struct ClassConfig {
   std::string name;
   TokenRange prompt_tokens;
-  TokenRange output_tokens;          ///< compared with the predicted mean
+  TokenRange output_tokens;          ///< compared with the predicted median
   std::vector<std::string> models;   ///< served names; empty: any
   std::vector<std::string> keys;     ///< names of API keys (tenants); empty: any
   bool by_name_only = false;         ///< chosen by the x-baton-class header, never by ranges
@@ -94,10 +94,19 @@ struct ClassConfig {
   SloConfig slo;
   std::vector<std::string> prefer_prefill_gpus;  ///< gpu types, best first; empty: by cost
   std::vector<std::string> prefer_decode_gpus;
+  bool best_effort = false;          ///< no SLO at all, not even the top-level one
   bool allow_spot = true;
-  bool spot_only_if_available = false;  ///< prefers spot capacity (batch work)
+  bool prefer_spot = false;             ///< spot capacity first (batch work)
   std::string fallback;                 ///< class used when this one's SLO cannot be met; empty: best effort
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
+};
+
+/// What one direction between a prefill and a decode worker carries, by where they are; Gb/s. Measured hand-overs
+/// correct it. Workers that name neither rack nor zone count as of one zone.
+struct LinkConfig {
+  double host_gbps = 160, rack_gbps = 100, zone_gbps = 50, remote_gbps = 10;
+  double remote_dollars_per_gb = 0;  ///< price of traffic between zones
+  friend bool operator==(const LinkConfig&, const LinkConfig&) = default;
 };
 
 struct SchedulingConfig {
@@ -105,6 +114,13 @@ struct SchedulingConfig {
   std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
   std::int32_t block_tokens = 16;
   std::int32_t local_below_tokens = 0;  ///< prompts shorter than this are prefilled by the decode worker itself
+  double slo_headroom = 0.9;            ///< share of an objective that expectations may take up
+  double spot_losses_per_hour = 0.3;    ///< of one spot worker
+  /// Backlog of a worker beyond which requests wait in the router, where priority and fairness order them. 0: none.
+  std::chrono::milliseconds worker_queue{1'000};
+  std::chrono::milliseconds priority_ageing{5'000};  ///< waiting this long counts like one step of priority
+  double shed_ttft_factor = 10;  ///< requests that would wait longer than this times their TTFT objective are refused; 0: none
+  LinkConfig links;
   friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
 };
 
@@ -134,7 +150,7 @@ struct Config {
   SchedulingConfig scheduling;
   FaultConfig fault_tolerance;
   std::vector<ClassConfig> classes;  ///< empty: the built-in ones
-  SloConfig slo;                     ///< of classes that name none
+  SloConfig slo;                     ///< of classes that leave theirs open; built-in classes take it too
   std::string auth_token;  ///< shared token between router and workers; empty: none
   std::string log_level = "info";
   std::vector<std::string> notes;  ///< accepted but worth a warning in the log; not compared by diff

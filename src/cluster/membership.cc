@@ -92,7 +92,10 @@ void Membership::down(WorkerId worker) {
 void Membership::report(WorkerId worker, const WorkerLoad& load) {
   WorkerView* view = mutable_find(worker);
   if (view == nullptr || view->state == WorkerState::down) return;
-  view->reported = load;
+  view->reported = {.free_blocks = load.free_blocks,
+                    .running = load.running,
+                    .waiting = load.waiting,
+                    .waiting_prefill_tokens = load.waiting_prefill_tokens};
   view->booked_at_report = view->booked;
 }
 

@@ -52,6 +52,7 @@ Config completed(ReadConfig read, const std::string& source, std::vector<std::st
   if (config.served_model_name.empty()) config.served_model_name = config.model;
   resolve_model_path(config);
   for (const WorkerEntry& entry : read.workers) append_replicas(entry.config, config.workers);
+  for (ClassEntry& entry : read.classes) config.classes.push_back(std::move(entry.config));
   return config;
 }
 

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
+
+#include "config/problem.h"
+#include "config/suggest.h"
 
 namespace baton::config {
 namespace {
@@ -26,6 +30,15 @@ std::span<const GpuType> gpu_types() {
 const GpuType* find_gpu_type(std::string_view name) {
   const auto found = std::ranges::find(kGpuTypes, name, &GpuType::name);
   return found == kGpuTypes.end() ? nullptr : &*found;
+}
+
+std::string unknown_gpu_type(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const GpuType& type : gpu_types()) names.push_back(type.name);
+  const auto meant = nearest(name, names);
+  return "unknown GPU type " + quoted(name) +
+         (meant ? "; did you mean " + std::string(*meant) + "? Known types: " : "; known types: ") +
+         gpu_type_names([](const GpuType&) { return true; });
 }
 
 std::string gpu_type_names(bool (*wanted)(const GpuType&)) {

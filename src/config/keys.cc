@@ -20,8 +20,11 @@ constexpr std::array kEngines{
     Choice{"openai", number(EngineKind::openai), false}};
 constexpr std::array kProtocols{Choice{"auto", number(KvProtocol::automatic)}, Choice{"rdma", number(KvProtocol::rdma)},
                                 Choice{"tcp", number(KvProtocol::tcp)}, Choice{"shm", number(KvProtocol::shm)}};
-constexpr std::array kPolicies{Choice{"round_robin", number(PlacementPolicy::round_robin)},
-                               Choice{"least_loaded", number(PlacementPolicy::least_loaded)}};
+constexpr std::array kPolicies{
+    Choice{"round_robin", number(PlacementPolicy::round_robin)},
+    Choice{"least_loaded", number(PlacementPolicy::least_loaded)},
+    Choice{"power_of_two", number(PlacementPolicy::power_of_two)},
+    Choice{"prefix_aware", number(PlacementPolicy::prefix_aware)}, Choice{"cost", number(PlacementPolicy::cost)}};
 constexpr std::array kWeightTypes{Choice{"auto"}, Choice{"bfloat16"}, Choice{"float16"}, Choice{"float32"},
                                   Choice{"fp8"},  Choice{"int8"},     Choice{"int4"}};
 constexpr std::array kKvTypes{Choice{"auto"},    Choice{"bfloat16"}, Choice{"float16"},
@@ -75,6 +78,16 @@ constexpr std::array kTopKeys{
     Key<Config>{{.name = "threads", .help = "Router shards, each on a thread of its own", .bounds = {1, 256}},
                 &Config::threads},
     Key<Config>{{.name = "scheduling", .help = "Placement and batching"}, &Config::scheduling},
+    Key<Config>{{.name = "slo",
+                 .help = "Latency promised to classes that promise none themselves; replaces the built-in promises",
+                 .apply = Apply::live},
+                &Config::slo},
+    Key<Config>{{.name = "classes",
+                 .help = "Request classes, in order of precedence",
+                 .bounds = {0, 64},
+                 .apply = Apply::live,
+                 .default_note = "the [built-in ones](scheduling.md#classes)"},
+                &Config::classes},
     Key<Config>{{.name = "limits", .help = "What the router accepts and how long it waits", .apply = Apply::live},
                 &Config::limits},
     Key<Config>{{.name = "fault_tolerance", .help = "Detection of lost workers, and retries", .apply = Apply::live},
@@ -96,8 +109,6 @@ constexpr std::array kTopKeys{
     Key<Config>{
         {.name = "log_level", .help = "Least level written to the log", .choices = kLogLevels, .apply = Apply::live},
         &Config::log_level},
-    Key<Config>{{.name = "classes", .help = "Request classes"}, NotSupported{}},
-    Key<Config>{{.name = "slo", .help = "Latency objectives"}, NotSupported{}},
     Key<Config>{{.name = "prices", .help = "Price list of GPU types"}, NotSupported{}},
     Key<Config>{{.name = "tls", .help = "Encryption of the HTTP endpoint"}, NotSupported{}},
     Key<Config>{{.name = "metrics", .help = "Settings of the metrics endpoint"}, NotSupported{}},

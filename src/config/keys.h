@@ -40,7 +40,7 @@ struct KeyInfo {
   std::span<const Choice> choices = {};
   Apply apply = Apply::restart;
   std::string_view default_note = {};  ///< shown in place of the default value of the struct
-  std::string_view format = "text";    ///< "text", or what a text key holds: "host"
+  std::string_view format = "text";    ///< "text", or what a text key holds: "host", "GPU type", "name"
   bool is_required = false;
   bool is_inert = false;             ///< accepted for later releases: using it earns a note that it has no effect yet
   bool is_secret = false;            ///< its value appears in no message
@@ -57,7 +57,8 @@ using Target =
     std::variant<NotSupported, std::string S::*, std::int32_t S::*, std::int64_t S::*, std::uint16_t S::*, double S::*,
                  bool S::*, std::chrono::milliseconds S::*, std::vector<std::string> S::*, Role S::*, EngineKind S::*,
                  KvProtocol S::*, PlacementPolicy S::*, ListenConfig S::*, KvTransferConfig S::*, LimitsConfig S::*,
-                 SchedulingConfig S::*, FaultConfig S::*, std::vector<WorkerConfig> S::*>;
+                 SchedulingConfig S::*, FaultConfig S::*, SloConfig S::*, TokenRange S::*,
+                 std::vector<WorkerConfig> S::*, std::vector<ClassConfig> S::*>;
 
 /// A declared key of struct S.
 template <class S>
@@ -85,6 +86,12 @@ template <>
 std::span<const Key<SchedulingConfig>> keys<SchedulingConfig>();
 template <>
 std::span<const Key<FaultConfig>> keys<FaultConfig>();
+template <>
+std::span<const Key<ClassConfig>> keys<ClassConfig>();
+template <>
+std::span<const Key<SloConfig>> keys<SloConfig>();
+template <>
+std::span<const Key<TokenRange>> keys<TokenRange>();
 
 /// Name of an enumerator or integer among `choices`; empty if it is none of them.
 std::string_view choice_name(std::span<const Choice> choices, int value);

@@ -48,11 +48,17 @@ bool has_control_character(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-bool is_host(std::string_view text) {
+bool is_name(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_' || c == ':';
+           c == '_';
   });
+}
+
+bool is_host(std::string_view text) {
+  std::string letters(text);
+  std::erase(letters, ':');
+  return is_name(letters);
 }
 
 /// IPv6 addresses have at least two colons; one colon is a port written into the host.
@@ -140,6 +146,9 @@ std::expected<std::string, std::string> read_value(const YamlNode& node, const K
     return wrong(node, info, " is too long; at most " + number_text(info.bounds.max) + " characters are allowed");
   }
   if (has_control_character(node.text)) return wrong(node, info, " holds control characters; remove them");
+  if (info.format == "name" && !is_name(node.text)) {
+    return wrong(node, info, " is not a name; use letters, digits, '-', '_' and '.' only");
+  }
   if (info.format == "host") {
     if (!is_host(node.text)) return wrong(node, info, " is not a host name or IP address");
     if (has_port(node.text)) return wrong(node, info, " holds a port; write it under its own key, port");

@@ -1,6 +1,7 @@
 #include "config/reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -55,6 +56,7 @@ class Reader {
   }
 
   std::vector<WorkerEntry> take_workers() { return std::move(workers_); }
+  std::vector<ClassEntry> take_classes() { return std::move(classes_); }
 
   std::vector<std::string> notes() const {
     std::vector<std::string> out;
@@ -113,26 +115,57 @@ class Reader {
   template <class S>
   void read_target(const YamlNode& list, const std::string& path, const KeyInfo& info, S&,
                    std::vector<WorkerConfig> S::*) {
+    const ListWords words{"worker", "workers", "- host:"};
+    for_each_entry(list, path, info, words, [&](const YamlNode& node, std::string entry_path) {
+      WorkerEntry entry{{}, &node, std::move(entry_path), role_of_list(info.name)};
+      entry.config.role = entry.list_role;
+      read_map(node, entry.path, entry.config);
+      workers_.push_back(std::move(entry));
+    });
+  }
+
+  template <class S>
+  void read_target(const YamlNode& list, const std::string& path, const KeyInfo& info, S&,
+                   std::vector<ClassConfig> S::*) {
+    const ListWords words{"class", "classes", "- name:"};
+    for_each_entry(list, path, info, words, [&](const YamlNode& node, std::string entry_path) {
+      ClassEntry entry{{}, &node, std::move(entry_path)};
+      read_map(node, entry.path, entry.config);
+      classes_.push_back(std::move(entry));
+    });
+  }
+
+  /// How messages call the entries of a list, and how each begins.
+  struct ListWords {
+    std::string_view one, many, first;
+  };
+
+  /// `read` gets each entry that is a map, and its path.
+  void for_each_entry(const YamlNode& list, const std::string& path, const KeyInfo& info, const ListWords& words,
+                      const std::function<void(const YamlNode&, std::string)>& read) {
     if (list.kind == YamlNode::Kind::null) return;
+    const std::string first = '"' + std::string(words.first);
     if (list.kind != YamlNode::Kind::list) {
-      problems_.add(list, path, shown(list, info) + " is not a list; begin each worker with \"- host:\"");
+      problems_.add(list, path,
+                    shown(list, info) + " is not a list; begin each " + std::string(words.one) + " with " + first +
+                        '"');
       return;
     }
     if (static_cast<double>(list.children.size()) > info.bounds.max) {
       problems_.add(list, path,
-                    "the list has " + std::to_string(list.children.size()) + " workers; at most " +
-                        std::to_string(static_cast<int>(info.bounds.max)) + " are allowed");
+                    "the list has " + std::to_string(list.children.size()) + " " + std::string(words.many) +
+                        "; at most " + std::to_string(static_cast<int>(info.bounds.max)) + " are allowed");
       return;
     }
     for (std::size_t i = 0; i < list.children.size(); ++i) {
-      WorkerEntry entry{{}, &list.children[i], path + "[" + std::to_string(i) + "]", role_of_list(info.name)};
-      entry.config.role = entry.list_role;
-      if (entry.node->kind == YamlNode::Kind::map) {
-        read_map(*entry.node, entry.path, entry.config);
-        workers_.push_back(std::move(entry));
+      const YamlNode& node = list.children[i];
+      std::string entry_path = path + "[" + std::to_string(i) + "]";
+      if (node.kind == YamlNode::Kind::map) {
+        read(node, std::move(entry_path));
       } else {
-        problems_.add(*entry.node, entry.path,
-                      shown(*entry.node, info) + " is not a worker; write \"- host: NAME\" and its other keys below");
+        problems_.add(node, std::move(entry_path),
+                      shown(node, info) + " is not a " + std::string(words.one) + "; write " + first +
+                          " NAME\" and its other keys below");
       }
     }
   }
@@ -205,6 +238,7 @@ class Reader {
 
   Problems& problems_;
   std::vector<WorkerEntry> workers_;
+  std::vector<ClassEntry> classes_;
   std::set<std::string_view> inert_;  ///< names of such keys in use
 };
 
@@ -229,6 +263,7 @@ ReadConfig read_config(const YamlNode& root, Problems& problems) {
   ReadConfig out;
   reader.read_map(root, "", out.config);
   out.workers = reader.take_workers();
+  out.classes = reader.take_classes();
   out.notes = reader.notes();
   return out;
 }

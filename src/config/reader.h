@@ -36,9 +36,17 @@ struct WorkerEntry {
   Role list_role = Role::both;     ///< what its list asks for; both: anything
 };
 
+/// One entry of `classes` as written.
+struct ClassEntry {
+  ClassConfig config;
+  const YamlNode* node = nullptr;  ///< inside the tree that was read
+  std::string path;                ///< "classes[1]"
+};
+
 struct ReadConfig {
-  Config config;                     ///< without workers
+  Config config;                     ///< without workers and classes
   std::vector<WorkerEntry> workers;  ///< prefill_workers, decode_workers, workers
+  std::vector<ClassEntry> classes;
   std::vector<std::string> notes;    ///< one for each key in use that has no effect yet
 };
 

@@ -29,6 +29,15 @@ One YAML file describes a deployment. The smallest useful one names a model, pre
 
 )";
 
+constexpr std::string_view kClassesIntroduction =
+    R"(The keys of one entry of `classes`. A request belongs to the class it names in the `x-baton-class` header, if `models`
+and `keys` of that class admit it; else to the first class in file order that matches it; else to the last class. A list
+whose last class does not match everything gets one more, `default`. A class that earlier ones leave nothing to is an
+error.
+[Scheduling](scheduling.md#classes) describes the built-in classes.
+
+)";
+
 template <class T>
 std::string type_text(const KeyInfo& info) {
   if (!info.choices.empty()) {
@@ -45,12 +54,16 @@ std::string type_text(const KeyInfo& info) {
   if constexpr (std::is_same_v<T, std::chrono::milliseconds>) return "duration";
   if constexpr (std::is_same_v<T, std::vector<std::string>>) return "list of texts";
   if constexpr (std::is_same_v<T, std::vector<WorkerConfig>>) return "list of [workers](#workers)";
+  if constexpr (std::is_same_v<T, std::vector<ClassConfig>>) return "list of [classes](#classes)";
+  if constexpr (std::is_same_v<T, TokenRange>) return "[token range](#token-range)";
   return "whole number";
 }
 
 std::string number_text(double value) {
-  return value == std::floor(value) ? std::to_string(static_cast<std::int64_t>(value))
-                                    : std::to_string(value).substr(0, 5);
+  if (value == std::floor(value)) return std::to_string(static_cast<std::int64_t>(value));
+  std::string text = std::to_string(value);
+  text.erase(text.find_last_not_of('0') + 1);
+  return text;
 }
 
 template <class T>
@@ -113,7 +126,7 @@ std::optional<std::string> row(const KeyInfo& info, T S::*member) {
   std::string initial;
   std::string apply(apply_text(info.apply));
   if constexpr (std::is_aggregate_v<T>) {
-    type = "[section](#" + std::string(info.name) + ")";
+    if constexpr (!std::is_same_v<T, TokenRange>) type = "[section](#" + std::string(info.name) + ")";
     apply = "";
   } else {
     initial = default_text(S{}.*member, info);
@@ -149,6 +162,9 @@ std::string reference_markdown() {
   out += "## kv_transfer\n\n" + table<KvTransferConfig>();
   out += "## listen\n\n" + table<ListenConfig>();
   out += "## scheduling\n\n" + table<SchedulingConfig>();
+  out += "## slo\n\nOf the whole deployment, or of one class.\n\n" + table<SloConfig>();
+  out += "## classes\n\n" + std::string(kClassesIntroduction) + table<ClassConfig>();
+  out += "### Token range\n\n`prompt_tokens: {min: 2048}`, `output_tokens: {max: 50}`.\n\n" + table<TokenRange>();
   out += "## limits\n\n" + table<LimitsConfig>();
   out += "## fault_tolerance\n\n" + table<FaultConfig>();
   out.pop_back();  // one newline at the end of the file

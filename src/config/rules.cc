@@ -1,13 +1,14 @@
 #include "config/rules.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "config/class_rules.h"
 #include "config/gpu.h"
-#include "config/suggest.h"
 
 namespace baton::config {
 namespace {
@@ -20,13 +21,7 @@ const YamlNode& place(const WorkerEntry& entry, std::string_view key) {
 
 void check_gpu_type(const WorkerEntry& entry, Problems& problems) {
   if (find_gpu_type(entry.config.gpu_type)) return;
-  std::vector<std::string_view> names;
-  for (const GpuType& type : gpu_types()) names.push_back(type.name);
-  const auto meant = nearest(entry.config.gpu_type, names);
-  problems.add(place(entry, "gpu_type"), entry.path + ".gpu_type",
-               "unknown GPU type " + quoted(entry.config.gpu_type) +
-                   (meant ? "; did you mean " + std::string(*meant) + "? Known types: " : "; known types: ") +
-                   gpu_type_names([](const GpuType&) { return true; }));
+  problems.add(place(entry, "gpu_type"), entry.path + ".gpu_type", unknown_gpu_type(entry.config.gpu_type));
 }
 
 void check_number_formats(const WorkerEntry& entry, Problems& problems) {
@@ -140,6 +135,7 @@ std::vector<std::string> check_rules(const ReadConfig& read, const YamlNode& roo
   check_pings(read.config, root, problems);
 
   std::vector<std::string> notes = read.notes;
+  std::ranges::copy(check_classes(read, problems), std::back_inserter(notes));
   if (read.config.kv_transfer.backend == "nixl") notes.push_back("kv_transfer.backend: nixl is read as ucx");
   for (const WorkerEntry& entry : read.workers) {
     const int used = entry.config.tensor_parallel;

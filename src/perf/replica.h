@@ -8,17 +8,17 @@ namespace baton::perf {
 
 /// The four constants that are fitted to what a worker reports (docs/scheduling.md).
 struct StepConstants {
-  double mfu = 0.60;     ///< share of peak FLOPs reached by prefill
-  double mbu = 0.75;     ///< share of memory bandwidth reached by decode
-  double t0_s = 1e-3;    ///< fixed per step
-  double t1_s = 20e-6;   ///< fixed per layer
+  double mfu = 0.60;    ///< share of peak FLOPs reached by prefill
+  double mbu = 0.75;    ///< share of memory bandwidth reached by decode
+  double t0_s = 1e-3;   ///< fixed per step
+  double t1_s = 20e-6;  ///< fixed per layer
   friend bool operator==(const StepConstants&, const StepConstants&) = default;
 };
 
 /// All-reduce inside one tensor-parallel group; zero latency and infinite rate when tp is 1.
 struct AllReduce {
-  double alpha_s = 0;           ///< latency of one small all-reduce
-  double bus_bytes_per_s = 0;   ///< 0: no cost
+  double alpha_s = 0;          ///< latency of one small all-reduce
+  double bus_bytes_per_s = 0;  ///< 0: no cost
   friend bool operator==(const AllReduce&, const AllReduce&) = default;
 };
 
@@ -26,9 +26,9 @@ struct AllReduce {
 struct Replica {
   ModelShape shape;
   std::int32_t tp = 1;
-  double flops = 0;              ///< peak of the group at its compute precision, FLOP/s
-  double bandwidth = 0;          ///< memory bandwidth of the group, bytes/s
-  double memory_bytes = 0;       ///< of the group
+  double flops = 0;         ///< peak of the group at its compute precision, FLOP/s
+  double bandwidth = 0;     ///< memory bandwidth of the group, bytes/s
+  double memory_bytes = 0;  ///< of the group
   double weight_bytes_per_parameter = 2;
   double kv_bytes_per_value = 2;
   double activation_bytes = 2;
@@ -50,6 +50,7 @@ struct StepRows {
   double prefill_context = 0;
   double batch = 0;
   double decode_context = 0;
+  friend bool operator==(const StepRows&, const StepRows&) = default;
 };
 
 }  // namespace baton::perf

@@ -211,6 +211,7 @@ void Dispatcher::execute(const schedule::Command& command) {
                       [&](const schedule::Fail& failed) {
                         end(failed.request, [&](const Target& t) { t.sink->on_fail(t.choice, failed.error); });
                       },
+                      [](const schedule::Explained&) {},
                       [this](const auto& send) { execute_send(send); }},
              command);
 }

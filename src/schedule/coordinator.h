@@ -11,8 +11,11 @@
 #include "baton/config.h"
 #include "baton/error.h"
 #include "baton/types.h"
+#include "classify/features.h"
+#include "classify/length.h"
 #include "cluster/worker.h"
 #include "core/clock.h"
+#include "schedule/explain.h"
 
 namespace baton::schedule {
 
@@ -30,6 +33,12 @@ struct Arrive {
   RequestId request;
   std::shared_ptr<const GenerationSpec> spec;
   TimePoint deadline = kNever;
+  /// What the class and the output length are told from. prompt_tokens and max_tokens are taken from the spec.
+  classify::Features features = {};
+  /// Names of the prompt's full blocks (kv/prefix_hash.h), for block_tokens of the scheduling configuration. Empty:
+  /// computed from the tokens when the policy needs them.
+  std::vector<std::uint64_t> prefix_hashes = {};
+  bool explain = false;  ///< an Explained comes before each dispatch
 };
 /// Client gone or stop string found. The request ends silently: no Finish, no Fail command follows.
 struct Abandon { RequestId request; };
@@ -57,7 +66,11 @@ struct Deliver { RequestId request; TokenOut token; };
 struct Finish { RequestId request; std::int32_t cached_tokens = 0; std::uint64_t kv_bytes = 0; std::int32_t attempts = 1; };
 /// Ends a request badly. After the first Deliver the router turns it into an error event in the stream.
 struct Fail { RequestId request; Error error; };
-using Command = std::variant<SendGenerate, SendPrefill, SendReserve, SendGrant, SendCancel, Deliver, Finish, Fail>;
+/// Why an attempt of a request that asked goes where it goes; comes right before its dispatch. Render it with
+/// to_text() or to_json() (schedule/explain.h).
+struct Explained { RequestId request; std::shared_ptr<const Explanation> why; };
+using Command =
+    std::variant<SendGenerate, SendPrefill, SendReserve, SendGrant, SendCancel, Deliver, Finish, Fail, Explained>;
 
 struct CoordinatorOptions {
   SchedulingConfig scheduling;
@@ -70,6 +83,8 @@ struct CoordinatorOptions {
   std::chrono::milliseconds ticket_timeout{10'000};    ///< Reserve sent, no ticket: another D is tried
   std::chrono::milliseconds handover_timeout{30'000};  ///< P is done and knows where to push: replayed elsewhere
   std::uint64_t seed = 1;                              ///< for tie breaking
+  std::vector<ClassConfig> classes = {};  ///< of classify::effective_classes; empty: the built-in ones
+  classify::LengthOptions lengths = {};
 };
 
 /// Counts for /metrics and /ready.
@@ -77,6 +92,15 @@ struct CoordinatorStats {
   std::int32_t queued = 0, running = 0, prefill_workers = 0, decode_workers = 0;
   std::uint64_t arrived = 0, finished = 0, failed = 0, abandoned = 0, retries = 0, replays = 0, split = 0, local = 0;
   std::uint64_t kv_bytes = 0;
+  std::uint64_t shed = 0;       ///< refused early: they would have waited beyond their bound (counted in failed too)
+  std::uint64_t fallbacks = 0;  ///< placed by their class's fallback, whose own objectives nobody could meet
+  std::uint64_t flips = 0;      ///< times a worker for both roles was steered to one of them, or back
+  /// Expected worker-seconds of what was dispatched. prefill_work_s / decode_work_s, of late, is the golden ratio: as
+  /// the capacity of the two pools should be.
+  double prefill_work_s = 0, decode_work_s = 0;
+  double golden_ratio = 0;                   ///< of the last minutes; 0: unknown
+  double prefill_load = 0, decode_load = 0;  ///< worker-seconds of late per second and worker of the pool
+  classify::Calibration lengths;
 };
 
 /// The life of every request of one router shard (docs/request-life.md). Sans-IO: no clock, no sockets, no threads;

@@ -210,6 +210,9 @@ class ScenarioPlayer {
     if (c.attempts > 1) out += " attempts=" + std::to_string(c.attempts);
     return out;
   }
+  static std::string render(const Explained& c) {
+    return "explained " + label(c.request) + " " + c.why->class_name + " " + c.why->chosen.decode;
+  }
   static std::string render(const Fail& c) {
     std::string out = "fail " + label(c.request) + " " + std::string(errc_info(c.error.code).name);
     return c.error.retry_after_s > 0 ? out + " retry" : out;

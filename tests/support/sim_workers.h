@@ -121,6 +121,7 @@ class SimCluster {
   void obey(const Deliver& c);
   void obey(const Finish& c);
   void obey(const Fail& c);
+  void obey(const Explained&) {}
   template <class Start>
   void start(const Start& c, Part part);
   // Connections and workers. An action is dropped if the worker's incarnation has changed meanwhile.

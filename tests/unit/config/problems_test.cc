@@ -122,7 +122,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"list_for_a_choice", with("kv_transfer: {backend: []}\n"),
              "b.yaml:4: kv_transfer.backend: a list is not one of ucx, nixl; choose one of them"},
         Case{"unknown_policy", with("scheduling: {policy: best}\n"),
-             R"(b.yaml:4: scheduling.policy: "best" is not one of round_robin, least_loaded; choose one of them)"},
+             "b.yaml:4: scheduling.policy: \"best\" is not one of round_robin, least_loaded, power_of_two, prefix_aware, cost; "
+             "choose one of them"},
         Case{"unknown_block_size", with("scheduling: {block_tokens: 24}\n"),
              R"(b.yaml:4: scheduling.block_tokens: "24" is not one of 16, 32, 64; choose one of them)"},
         Case{"text_for_a_list_of_devices", with("kv_transfer: {devices: mlx5_0}\n"),

@@ -36,6 +36,9 @@ TEST(Reference, names_every_key) {
   expect_documented<SchedulingConfig>(text);
   expect_documented<LimitsConfig>(text);
   expect_documented<FaultConfig>(text);
+  expect_documented<ClassConfig>(text);
+  expect_documented<SloConfig>(text);
+  expect_documented<TokenRange>(text);
 }
 
 }  // namespace
