@@ -21,8 +21,9 @@ constexpr bool takes_messages(Endpoint endpoint) { return endpoint != Endpoint::
 struct ChatMessage {
   std::string role;  ///< system, developer, user, assistant or tool
   std::string content;
-  std::string name;             ///< empty: none
-  std::string tool_call_id;     ///< role tool only
+  std::vector<std::string> parts;  ///< the parts of a content array, for templates that walk through them
+  std::string name;                ///< empty: none
+  std::string tool_call_id;        ///< role tool only
   /// Role assistant: the array as JSON text, arguments as objects (templates print them); empty: none.
   std::string tool_calls_json;
 };

@@ -12,42 +12,45 @@ using json = Json;
 
 constexpr std::array<std::string_view, 5> kRoles{"system", "developer", "user", "assistant", "tool"};
 
-void append_part(FieldReader& fields, json& part, std::string& text) {
-  if (part.is_string()) {
-    text += part.get_ref<std::string&>();
-    return;
+std::string read_part(FieldReader& fields, json& part) {
+  if (part.is_string()) return std::move(part.get_ref<std::string&>());
+  if (!part.is_object()) {
+    fields.fail_type("content", "an array of parts", part);
+    return {};
   }
-  if (!part.is_object()) return fields.fail_type("content", "an array of parts", part);
-  FieldReader inner(part, "content.");
-  const auto type = inner.string("type").value_or("");
-  if (inner.error()) return fields.fail(inner.error()->code, inner.error()->message, "content.type");
-  if (type != "text" && type != "input_text" && type != "output_text" && type != "refusal") {
-    return fields.fail(Errc::unsupported_parameter,
-                       "Content parts of type '" + type + "' are not supported; this model takes text only.",
-                       "content");
+  const std::string_view type = text_member(part, "type");
+  const bool refusal = type == "refusal";
+  if (type != "text" && type != "input_text" && type != "output_text" && !refusal) {
+    fields.fail(Errc::unsupported_parameter,
+                "Content parts of type '" + std::string(type.substr(0, 64)) +
+                    "' are not supported; this model takes text only.",
+                "content");
+    return {};
   }
-  const auto value = inner.string(type == "refusal" ? "refusal" : "text");
-  if (!value) {
-    return fields.fail(Errc::invalid_request, "A content part of type 'text' needs a string 'text'.", "content.text");
+  const auto text = part.find(refusal ? "refusal" : "text");
+  if (text == part.end() || !text->is_string()) {
+    fields.fail(Errc::invalid_request, "A content part of type 'text' needs a string 'text'.", "content.text");
+    return {};
   }
-  text += *value;
+  return std::move(text->get_ref<std::string&>());
 }
 
 /// A string, or an array of text parts joined with newlines.
-std::string read_content(FieldReader& fields) {
+void read_content(FieldReader& fields, ChatMessage& message) {
   json* content = fields.find("content");
-  if (content == nullptr) return {};
-  if (content->is_string()) return std::move(content->get_ref<std::string&>());
-  std::string text;
-  if (!content->is_array()) {
-    fields.fail_type("content", "a string or an array of parts", *content);
-    return text;
+  if (content == nullptr) return;
+  if (content->is_string()) {
+    message.content = std::move(content->get_ref<std::string&>());
+    return;
   }
-  for (json& part : *content) {
-    if (!text.empty()) text += '\n';
-    append_part(fields, part, text);
+  if (!content->is_array()) return fields.fail_type("content", "a string or an array of parts", *content);
+  for (json& item : *content) {
+    std::string part = read_part(fields, item);
+    if (fields.error()) return;
+    if (!message.content.empty()) message.content += '\n';
+    message.content += part;
+    message.parts.push_back(std::move(part));
   }
-  return text;
 }
 
 /// Clients send the arguments of a call as a string of JSON; templates print objects.
@@ -90,7 +93,7 @@ ChatMessage read_message(FieldReader& fields) {
   if (!has_content && !fields.error() && message.role != "assistant") {
     fields.fail(Errc::invalid_request, "A message with role '" + message.role + "' needs 'content'.", "content");
   }
-  message.content = read_content(fields);
+  read_content(fields, message);
   return message;
 }
 
