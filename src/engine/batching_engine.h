@@ -58,6 +58,8 @@ class BatchingEngine final : public Engine {
   Sequence& latest_arrived();
   void preempt(Sequence& sequence);
   void enter_batch(Sequence& sequence);
+  std::int32_t most_rows(const Sequence& sequence) const;
+  std::int32_t wanted_logits(const Sequence& sequence, std::int32_t rows) const;
   void plan_rows(Sequence& sequence, std::int32_t rows);
   std::int32_t blocks_for(std::int32_t tokens) const;
   std::int32_t owed_blocks() const;
@@ -70,6 +72,7 @@ class BatchingEngine final : public Engine {
   void layer_done(std::int32_t layer);
   void advance(Sequence& sequence);
   void publish(Sequence& sequence);
+  void report_prompt(Sequence& sequence, std::int32_t start, std::span<const float> logits);
   void sample(Sequence& sequence, std::span<const float> logits);
   void end_step(Sequence& sequence, FinishReason finish);
   void fail_sequence(Sequence& sequence, Error error);

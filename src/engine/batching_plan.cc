@@ -107,7 +107,7 @@ void BatchingEngine::plan_prefills() {
       admitting = admitting && admit(sequence);
       if (!admitting) continue;
     }
-    const std::int32_t rows = std::min(budget, sequence.remaining());
+    const std::int32_t rows = std::min({budget, sequence.remaining(), most_rows(sequence)});
     prefill_tokens_ += static_cast<std::uint64_t>(rows);
     budget -= rows;
     plan_rows(sequence, rows);
@@ -119,7 +119,9 @@ bool BatchingEngine::admit(Sequence& sequence) {
   if (std::ssize(running_) >= batch_limit_) return false;
   kv::BlockLease lease;
   // The last token is always computed: its logits are needed.
-  if (options_.prefix_cache) lease = pool_.match(std::span(sequence.tokens).first(sequence.tokens.size() - 1));
+  if (options_.prefix_cache && !sequence.owes_prompt_logprobs()) {
+    lease = pool_.match(std::span(sequence.tokens).first(sequence.tokens.size() - 1));
+  }
   const std::int32_t need = blocks_for(sequence.size()) - lease.size();
   // One block for each running sequence that grows: else the newcomer would soon be preempted again.
   const auto growing = static_cast<std::int32_t>(
@@ -143,6 +145,19 @@ std::int32_t BatchingEngine::most_blocks(const Sequence& sequence) const {
   return blocks_for(static_cast<std::int32_t>(std::min<std::int64_t>(end, model_.max_context)));
 }
 
+/// Rows of one step: those that give prompt logprobs are fewer, because the logits of each take room.
+std::int32_t BatchingEngine::most_rows(const Sequence& sequence) const {
+  constexpr std::int32_t kMostLogits = std::int32_t{1} << 24;  // floats: 64 MiB
+  if (!sequence.owes_prompt_logprobs()) return options_.chunk_tokens;
+  return std::max(1, kMostLogits / model_.vocab);
+}
+
+/// The logits after a prompt token give the logprob of the next one.
+std::int32_t BatchingEngine::wanted_logits(const Sequence& sequence, std::int32_t rows) const {
+  if (sequence.owes_prompt_logprobs()) return rows;
+  return rows == sequence.remaining() ? 1 : 0;
+}
+
 void BatchingEngine::plan_rows(Sequence& sequence, std::int32_t rows) {
   sequence.rows = rows;
   planned_.push_back(&sequence);
@@ -150,7 +165,7 @@ void BatchingEngine::plan_rows(Sequence& sequence, std::int32_t rows) {
                                  .subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(rows)),
                    .start = sequence.computed,
                    .blocks = sequence.lease.blocks(),
-                   .want_logits = rows == sequence.remaining()});
+                   .want_logits = wanted_logits(sequence, rows)});
 }
 
 }  // namespace baton::engine

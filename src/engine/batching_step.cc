@@ -33,11 +33,16 @@ std::span<const EngineEvent> BatchingEngine::step() {
     for (Sequence* sequence : planned_) fail_sequence(*sequence, logits.error());
     return events_;
   }
-  std::size_t logits_row = 0;
+  std::span<const float> rest = *logits;
   const auto vocab = static_cast<std::size_t>(model_.vocab);
   for (std::size_t i = 0; i < planned_.size(); ++i) {
-    advance(*planned_[i]);
-    if (rows_[i].want_logits) sample(*planned_[i], logits->subspan(logits_row++ * vocab, vocab));
+    Sequence& sequence = *planned_[i];
+    const auto wanted = rest.first(static_cast<std::size_t>(rows_[i].want_logits) * vocab);
+    rest = rest.subspan(wanted.size());
+    const bool last = rows_[i].start + sequence.rows == sequence.size();
+    if (sequence.owes_prompt_logprobs()) report_prompt(sequence, rows_[i].start, wanted);
+    advance(sequence);
+    if (last) sample(sequence, wanted.last(vocab));
   }
   return events_;
 }
@@ -48,7 +53,8 @@ Result<std::span<const float>> BatchingEngine::run() {
   stepping_ = true;
   auto logits = runner_.step(rows_, watched ? on_layer_ : nullptr);
   stepping_ = false;
-  const auto wanted = static_cast<std::size_t>(std::ranges::count_if(rows_, &SequenceRows::want_logits));
+  std::size_t wanted = 0;
+  for (const SequenceRows& rows : rows_) wanted += static_cast<std::size_t>(rows.want_logits);
   BATON_CHECK(!logits || logits->size() == wanted * static_cast<std::size_t>(model_.vocab));
   return logits;
 }
@@ -74,6 +80,26 @@ void BatchingEngine::publish(Sequence& sequence) {
   if (!options_.prefix_cache || sequence.computed / options_.block_tokens == sequence.published.blocks) return;
   const auto complete = std::span<const TokenId>(sequence.tokens).first(static_cast<std::size_t>(sequence.computed));
   sequence.published = pool_.publish(sequence.published, complete, sequence.lease.blocks());
+}
+
+/// `logits` of the rows from position `start` on. A sequence preempted in its prompt goes through it again: what was
+/// reported is not said twice.
+void BatchingEngine::report_prompt(Sequence& sequence, std::int32_t start, std::span<const float> logits) {
+  const auto vocab = static_cast<std::size_t>(model_.vocab);
+  const std::int32_t end = std::min(sequence.prompt_tokens, start + sequence.rows + 1);
+  PromptLogprobs report{.first = sequence.prompt_logprobs_done};
+  for (std::int32_t at = report.first; at < end; ++at) {
+    const TokenId token = sequence.tokens[static_cast<std::size_t>(at)];
+    if (at == 0) {
+      report.tokens.push_back({.token = {token, 0.0F}});
+    } else {
+      const auto row = static_cast<std::size_t>(at - 1 - start);
+      report.tokens.push_back(sampler_.score(logits.subspan(row * vocab, vocab), token, sequence.sampling.prompt_logprobs));
+    }
+  }
+  if (report.tokens.empty()) return;
+  sequence.prompt_logprobs_done = end;
+  events_.emplace_back(PromptLogprobsEvent{.sequence = sequence.id, .logprobs = std::move(report)});
 }
 
 void BatchingEngine::sample(Sequence& sequence, std::span<const float> logits) {

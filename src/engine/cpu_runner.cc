@@ -48,7 +48,7 @@ class CpuRunner final : public ModelRunner {
  private:
   Result<void> check(const SequenceRows& sequence) const {
     const auto end = std::int64_t{sequence.start} + static_cast<std::int64_t>(sequence.tokens.size());
-    BATON_CHECK(sequence.start >= 0 && !(sequence.want_logits && sequence.tokens.empty()));
+    BATON_CHECK(sequence.start >= 0 && sequence.want_logits >= 0 && sequence.want_logits <= std::ssize(sequence.tokens));
     BATON_CHECK(static_cast<std::int64_t>(sequence.blocks.size()) * pool_.layout.block_tokens >= end);
     if (end > info_.max_context) {
       return fail(Errc::context_length_exceeded,

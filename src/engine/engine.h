@@ -31,6 +31,11 @@ struct TokenEvent {
   SequenceId sequence;
   TokenOut token;  ///< `attempt` is left for the owner to fill in
 };
+/// Logprobs of the next prompt tokens, as spec.sampling.prompt_logprobs asks. In order, the last before PrefilledEvent.
+struct PromptLogprobsEvent {
+  SequenceId sequence;
+  PromptLogprobs logprobs;  ///< `attempt` is left for the owner to fill in
+};
 /// The whole prompt (all `spec.tokens`) is in the KV cache.
 struct PrefilledEvent {
   SequenceId sequence;
@@ -41,7 +46,7 @@ struct FailedEvent {
   SequenceId sequence;
   Error error;
 };
-using EngineEvent = std::variant<TokenEvent, PrefilledEvent, FailedEvent>;
+using EngineEvent = std::variant<TokenEvent, PromptLogprobsEvent, PrefilledEvent, FailedEvent>;
 
 /// What a prefill-only sequence's owner needs to push KV while the step runs: called on the engine thread after each
 /// layer for every prefill-only sequence with rows in this step.

@@ -49,6 +49,7 @@ void Graph::place_rows(KvPoolView pool, std::span<const SequenceRows> sequences)
   all_rows_.clear();
   last_rows_.clear();
   std::int32_t positions = 0;
+  std::size_t wanted = 0;
   const std::int32_t block_tokens = pool.layout.block_tokens;
   for (const SequenceRows& sequence : sequences) {
     const auto first_row = static_cast<std::int64_t>(places_.size());
@@ -59,8 +60,9 @@ void Graph::place_rows(KvPoolView pool, std::span<const SequenceRows> sequences)
     }
     positions = std::max(positions, sequence.start + rows);
     all_rows_.push_back(AttentionSequence{first_row, rows, sequence.start, sequence.blocks});
-    if (sequence.want_logits) {
-      last_rows_.push_back(AttentionSequence{first_row + rows - 1, 1, sequence.start + rows - 1, sequence.blocks});
+    if (const std::int32_t last = sequence.want_logits; last > 0) {
+      last_rows_.push_back(AttentionSequence{first_row + rows - last, last, sequence.start + rows - last, sequence.blocks});
+      wanted += static_cast<std::size_t>(last);
     }
   }
   rope_.grow(positions);
@@ -74,7 +76,7 @@ void Graph::place_rows(KvPoolView pool, std::span<const SequenceRows> sequences)
   room(q_, q_width_, element_bytes_);
   room(attended_, q_width_, element_bytes_);
   room(active_, active_width_, element_bytes_);
-  logits_.reserve(last_rows_.size() * static_cast<std::size_t>(description_.vocab) * sizeof(float));
+  logits_.reserve(wanted * static_cast<std::size_t>(description_.vocab) * sizeof(float));
 }
 
 void Graph::embed(std::span<const SequenceRows> sequences) {
@@ -147,9 +149,10 @@ void Graph::keep_last_rows() {
   std::size_t to = 0;
   for (const AttentionSequence& last : last_rows_) {
     const auto from = static_cast<std::size_t>(last.first_row);
-    std::memmove(hidden_.data() + to * hidden_bytes, hidden_.data() + from * hidden_bytes, hidden_bytes);
-    std::memmove(attended_.data() + to * attended_bytes, attended_.data() + from * attended_bytes, attended_bytes);
-    ++to;
+    const auto count = static_cast<std::size_t>(last.rows);
+    std::memmove(hidden_.data() + to * hidden_bytes, hidden_.data() + from * hidden_bytes, count * hidden_bytes);
+    std::memmove(attended_.data() + to * attended_bytes, attended_.data() + from * attended_bytes, count * attended_bytes);
+    to += count;
   }
   rows_ = static_cast<std::int64_t>(to);
 }

@@ -58,7 +58,7 @@ class Graph {
   std::int64_t rows_ = 0;  ///< of the step, or of those still needed
   std::vector<RowPlace> places_;
   std::vector<AttentionSequence> all_rows_;   ///< every sequence with all its rows
-  std::vector<AttentionSequence> last_rows_;  ///< the wanted rows, one a sequence
+  std::vector<AttentionSequence> last_rows_;  ///< the wanted rows, the last ones of each sequence
   // T is the weights' type: what goes into matrix products and attention is T, the rest float32.
   kernels::Buffer hidden_;    ///< residual stream [rows][H] float32
   kernels::Buffer normed_;    ///< [rows][H] T

@@ -16,7 +16,7 @@ struct SequenceRows {
   std::span<const TokenId> tokens;
   std::int32_t start = 0;
   std::span<const BlockId> blocks;  ///< block table; covers start + tokens.size() tokens
-  bool want_logits = false;         ///< of the last row
+  std::int32_t want_logits = 0;     ///< of the last so many rows
 };
 
 /// What the engine must know of a model.
@@ -40,7 +40,7 @@ class ModelRunner {
   /// Must be called once before step().
   virtual void attach(KvPoolView pool) = 0;
   /// `layer_done(l)`, if set, is called on this thread after layer l's KV of all rows is in the pool, in order.
-  /// Returns [number of want_logits][vocab] float32, in order of `sequences`; valid until the next call.
+  /// Returns [sum of want_logits][vocab] float32, in order of `sequences` and of rows; valid until the next call.
   virtual Result<std::span<const float>> step(std::span<const SequenceRows> sequences,
                                               const std::function<void(std::int32_t)>& layer_done) = 0;
 };

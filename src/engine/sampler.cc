@@ -76,7 +76,7 @@ TokenOut Sampler::sample(const SampleInput& input) {
   double log_sum = 0;
   if (params.logprobs >= 0) {
     log_sum = log_sum_exp(logits_, weights_);
-    add_top_logprobs(params.logprobs, log_sum, out);
+    out.top = top_logprobs(params.logprobs, log_sum);
   }
   if (masks) mask_and_bias(input, out.index);
   if (penalises(params)) apply_penalties(input);
@@ -89,6 +89,14 @@ TokenOut Sampler::sample(const SampleInput& input) {
     out.logprob = log_probability(raw, log_sum);
   }
   return out;
+}
+
+PromptLogprobs::Entry Sampler::score(std::span<const float> logits, TokenId token, std::int32_t best) {
+  BATON_CHECK(logits.size() == logits_.size());
+  copy_clean(logits, logits_);
+  const double log_sum = log_sum_exp(logits_, weights_);
+  return {.token = {token, log_probability(logits_[static_cast<std::size_t>(token)], log_sum)},
+          .top = top_logprobs(best, log_sum)};
 }
 
 void Sampler::mask_and_bias(const SampleInput& input, std::int32_t index) {
@@ -222,9 +230,10 @@ TokenId Sampler::pick(float uniform) {
   return token;
 }
 
-void Sampler::add_top_logprobs(std::int32_t count, double log_sum, TokenOut& out) {
+std::vector<TokenLogprob> Sampler::top_logprobs(std::int32_t count, double log_sum) {
+  std::vector<TokenLogprob> top;
   const auto best = std::min(static_cast<std::size_t>(count), logits_.size());
-  if (best == 0) return;
+  if (best == 0) return top;
   const float floor = floor_of_best(static_cast<std::int32_t>(best));
   candidates_.clear();
   for (std::size_t t = 0; t < logits_.size(); ++t) {
@@ -232,10 +241,11 @@ void Sampler::add_top_logprobs(std::int32_t count, double log_sum, TokenOut& out
   }
   const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(best);
   std::partial_sort(candidates_.begin(), end, candidates_.end(), better);
-  out.top.reserve(best);
+  top.reserve(best);
   for (std::size_t i = 0; i < best; ++i) {
-    out.top.push_back({.token = candidates_[i].token, .logprob = log_probability(candidates_[i].logit, log_sum)});
+    top.push_back({.token = candidates_[i].token, .logprob = log_probability(candidates_[i].logit, log_sum)});
   }
+  return top;
 }
 
 }  // namespace baton::engine

@@ -33,6 +33,9 @@ class Sampler {
   /// Fills index, token, logprob and top of the result; the finish reason is the caller's to decide.
   TokenOut sample(const SampleInput& input);
 
+  /// The logprob of `token` under `logits` and the `best` best ones.
+  PromptLogprobs::Entry score(std::span<const float> logits, TokenId token, std::int32_t best);
+
  private:
   struct Candidate {
     float logit;
@@ -54,7 +57,7 @@ class Sampler {
   TokenId pick(float uniform);
   /// A logit at least `count` tokens reach, cheaply found; -inf if `count` is too large for a useful bound.
   float floor_of_best(std::int32_t count);
-  void add_top_logprobs(std::int32_t count, double log_sum, TokenOut& out);
+  std::vector<TokenLogprob> top_logprobs(std::int32_t count, double log_sum);
 
   std::vector<TokenId> eos_tokens_;
   std::vector<float> logits_;          // [vocab] clean working copy

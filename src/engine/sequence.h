@@ -36,6 +36,7 @@ struct Sequence {
   std::int32_t computed = 0;        ///< KV of tokens [0, computed) is in the blocks
   std::int32_t rows = 0;            ///< tokens computed by the step in progress
   std::int32_t cached_tokens = -1;  ///< found in the prefix cache at first admission; -1 before
+  std::int32_t prompt_logprobs_done = 0;  ///< prompt tokens whose logprobs were reported
   bool prefilled = false;           ///< PrefilledEvent was emitted or is not due
   bool writer_done = false;         ///< drained() came before drop()
   std::int64_t arrival = 0;         ///< engine's count of prefilled tokens when it arrived
@@ -44,6 +45,10 @@ struct Sequence {
 
   std::int32_t size() const { return static_cast<std::int32_t>(tokens.size()); }
   std::int32_t remaining() const { return size() - computed; }
+  /// Every prompt token must still be computed for its logprobs.
+  bool owes_prompt_logprobs() const {
+    return sampling.prompt_logprobs >= 0 && prompt_logprobs_done < prompt_tokens && kind != SequenceKind::adopted;
+  }
   /// It is next to be prefilled whose urgency is lowest: shortest remaining first, but a prompt of n tokens lets at
   /// most kPatience · n tokens that arrive after it go first, so nobody starves and nobody's delay exceeds a fixed
   /// multiple of its own size.

@@ -205,6 +205,12 @@ void Dispatcher::execute(const schedule::Command& command) {
                         const Target target = found->second;
                         target.sink->on_token(target.choice, deliver.token);
                       },
+                      [this](const schedule::DeliverPrompt& deliver) {
+                        const auto found = active_.find(deliver.request);
+                        if (found == active_.end()) return;
+                        const Target target = found->second;
+                        target.sink->on_prompt_logprobs(target.choice, deliver.logprobs);
+                      },
                       [&](const schedule::Finish& finish) {
                         end(finish.request, [&](const Target& t) { t.sink->on_finish(t.choice, finish); });
                       },

@@ -22,6 +22,8 @@ class GenerationSink {
  public:
   virtual ~GenerationSink() = default;
   virtual void on_token(std::size_t choice, const TokenOut& token) = 0;
+  /// Logprobs of the prompt, piece by piece and in order, before the first token; only for specs that ask for them.
+  virtual void on_prompt_logprobs(std::size_t choice, const PromptLogprobs& logprobs) = 0;
   virtual void on_finish(std::size_t choice, const schedule::Finish& finish) = 0;
   virtual void on_fail(std::size_t choice, const Error& error) = 0;
 };

@@ -122,6 +122,11 @@ void Generation::show(std::size_t index) {
   wake();
 }
 
+void Generation::on_prompt_logprobs(std::size_t index, const PromptLogprobs& logprobs) {
+  auto& collected = choices_[index].prompt_logprobs;
+  collected.insert(collected.end(), logprobs.tokens.begin(), logprobs.tokens.end());
+}
+
 void Generation::on_finish(std::size_t index, const schedule::Finish& finish) {
   ChoiceState& choice = choices_[index];
   if (!choice.running) return;

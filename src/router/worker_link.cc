@@ -185,6 +185,12 @@ Result<void> WorkerLink::on_frame(const wire::Envelope& envelope) {
       events_.event(schedule::TicketIn{id, AttemptId{envelope.ticket().attempt()}, envelope.ticket().ticket()});
       return {};
     }
+    case wire::Envelope::kPromptScores: {
+      auto logprobs = wire::from_wire(envelope.prompt_scores());
+      if (!logprobs) return std::unexpected(std::move(logprobs.error()));
+      events_.event(schedule::PromptLogprobsIn{id, std::move(*logprobs)});
+      return {};
+    }
     case wire::Envelope::kPrefilled: {
       if (auto valid = wire::validate(envelope.prefilled()); !valid) return valid;
       const auto& done = envelope.prefilled();

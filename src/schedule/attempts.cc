@@ -116,6 +116,7 @@ std::shared_ptr<const GenerationSpec> LifeCycle::attempt_spec(const Request& req
   auto spec = std::make_shared<GenerationSpec>(*request.spec);
   spec->tokens.insert(spec->tokens.end(), request.delivered.begin(), request.delivered.end());
   spec->generated = request.next_index();
+  spec->sampling.prompt_logprobs = -1;  // they came before the first token
   return spec;
 }
 

@@ -44,6 +44,8 @@ struct Arrive {
 struct Abandon { RequestId request; };
 struct TicketIn { WorkerId worker; AttemptId attempt; std::string ticket; };
 struct TokensIn { WorkerId worker; std::span<const TokenOut> tokens; };
+/// Logprobs of prompt tokens; all of them come before the attempt's first token.
+struct PromptLogprobsIn { WorkerId worker; PromptLogprobs logprobs; };
 struct PrefilledIn { WorkerId worker; AttemptId attempt; std::int32_t cached_tokens = 0; };
 struct HandedIn { WorkerId worker; AttemptId attempt; std::uint64_t bytes = 0; std::chrono::microseconds elapsed{0}; };
 struct FailedIn { WorkerId worker; AttemptId attempt; Error error; };
@@ -52,7 +54,7 @@ struct Tick {};
 /// No new requests: Arrive is answered with Fail(draining).
 struct StartDrain {};
 using Event = std::variant<WorkerUp, WorkerDown, WorkerDraining, LoadReport, Arrive, Abandon, TicketIn, TokensIn,
-                           PrefilledIn, HandedIn, FailedIn, Tick, StartDrain>;
+                           PromptLogprobsIn, PrefilledIn, HandedIn, FailedIn, Tick, StartDrain>;
 
 // ---- commands out ----------------------------------------------------------------------------------------------
 struct SendGenerate { WorkerId worker; AttemptId attempt; std::shared_ptr<const GenerationSpec> spec; TimePoint deadline; };
@@ -62,6 +64,8 @@ struct SendGrant { WorkerId worker; AttemptId attempt; std::string ticket; };
 struct SendCancel { WorkerId worker; AttemptId attempt; };
 /// Tokens reach the client in index order, each exactly once.
 struct Deliver { RequestId request; TokenOut token; };
+/// Logprobs of prompt tokens reach the client in order, each exactly once, before its first token.
+struct DeliverPrompt { RequestId request; PromptLogprobs logprobs; };
 /// Ends a request well; the last Deliver carried the finish reason. `kv_bytes` were moved for it.
 struct Finish { RequestId request; std::int32_t cached_tokens = 0; std::uint64_t kv_bytes = 0; std::int32_t attempts = 1; };
 /// Ends a request badly. After the first Deliver the router turns it into an error event in the stream.
@@ -70,7 +74,8 @@ struct Fail { RequestId request; Error error; };
 /// to_text() or to_json() (schedule/explain.h).
 struct Explained { RequestId request; std::shared_ptr<const Explanation> why; };
 using Command =
-    std::variant<SendGenerate, SendPrefill, SendReserve, SendGrant, SendCancel, Deliver, Finish, Fail, Explained>;
+    std::variant<SendGenerate, SendPrefill, SendReserve, SendGrant, SendCancel, Deliver, DeliverPrompt, Finish, Fail,
+                 Explained>;
 
 struct CoordinatorOptions {
   SchedulingConfig scheduling;

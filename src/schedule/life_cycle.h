@@ -74,6 +74,7 @@ class LifeCycle {
   // What workers say of attempts (progress.cc).
   void on(const TicketIn& event);
   void on(const TokensIn& event);
+  void on(const PromptLogprobsIn& event);
   void on(const PrefilledIn& event);
   void on(const HandedIn& event);
   void on(const FailedIn& event);

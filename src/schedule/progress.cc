@@ -51,6 +51,26 @@ void LifeCycle::on(const TicketIn& event) {
   await_handover(*request);
 }
 
+/// A retry sends all of them again: what was delivered before is cut off.
+void LifeCycle::on(const PromptLogprobsIn& event) {
+  Request* request = find(event.logprobs.attempt);
+  if (request == nullptr || request->spec->sampling.prompt_logprobs < 0) return;
+  const Attempt& attempt = request->attempt;
+  const Side& side = attempt.mode == Mode::local ? attempt.decode : attempt.prefill;
+  if (!side.open || side.worker != event.worker) return;
+  const std::int64_t end = std::int64_t{event.logprobs.first} + std::ssize(event.logprobs.tokens);
+  if (end <= request->prompt_delivered) return;
+  if (event.logprobs.first > request->prompt_delivered || end > request->spec->prompt_tokens()) {
+    attempt_failed(*request, event.worker, {Errc::protocol, "worker " + name_of(event.worker) + " skipped prompt logprobs"});
+    return pump();
+  }
+  DeliverPrompt deliver{request->id, event.logprobs};
+  auto& tokens = deliver.logprobs.tokens;
+  tokens.erase(tokens.begin(), tokens.begin() + (request->prompt_delivered - deliver.logprobs.first));
+  deliver.logprobs.first = std::exchange(request->prompt_delivered, static_cast<std::int32_t>(end));
+  commands_.emplace_back(std::move(deliver));
+}
+
 void LifeCycle::on(const PrefilledIn& event) {
   Request* request = find(event.attempt);
   if (request == nullptr) return;

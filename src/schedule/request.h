@@ -42,6 +42,7 @@ struct Request {
   TimePoint deadline = kNever;
 
   std::vector<TokenId> delivered;
+  std::int32_t prompt_delivered = 0;  ///< prompt tokens whose logprobs the client got
   std::vector<TokenOut> early;  ///< tokens whose predecessors are still missing, by index; bounded by kMaxEarlyTokens
 
   bool running = false;

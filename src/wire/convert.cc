@@ -40,6 +40,25 @@ bool any_negative(const auto& ids) {
   return std::ranges::any_of(ids, [](std::int32_t id) { return id < 0; });
 }
 
+Result<void> check_bytes(const char* field, std::size_t bytes, std::size_t limit) {
+  if (bytes <= limit) return {};
+  return bad(field, std::to_string(bytes) + " bytes, at most " + std::to_string(limit) + " allowed");
+}
+
+/// What bounds the text: allowed tokens, bad words, a constraint.
+Result<void> check_limits_on_text(const Sampling& s) {
+  if (any_negative(s.allowed_token_ids())) return bad("allowed_token_ids", "negative token id");
+  for (const TokenSequence& word : s.bad_words()) {
+    if (word.tokens_size() == 0) return bad("bad_words", "empty sequence");
+    if (static_cast<std::size_t>(word.tokens_size()) > kMaxBadWordTokens) return bad("bad_words", "sequence too long");
+    if (any_negative(word.tokens())) return bad("bad_words", "negative token id");
+  }
+  if (!ConstraintCode_IsValid(s.constraint().kind())) {
+    return bad("constraint", "unknown kind " + std::to_string(s.constraint().kind()));
+  }
+  return check_bytes("constraint", s.constraint().source().size(), kMaxConstraintBytes);
+}
+
 Result<void> check_sampling(const Sampling& s) {
   const auto violation = first_violation({
       {"temperature", s.temperature(), 0, kFloatMax},
@@ -53,6 +72,9 @@ Result<void> check_sampling(const Sampling& s) {
       {"max_tokens", static_cast<double>(s.max_tokens()), 1, kIntMax},
       {"min_tokens", static_cast<double>(s.min_tokens()), 0, kIntMax},
       {"stop_token_ids", static_cast<double>(s.stop_token_ids_size()), 0, static_cast<double>(kMaxStopTokens)},
+      {"allowed_token_ids", static_cast<double>(s.allowed_token_ids_size()), 0, static_cast<double>(kMaxAllowedTokens)},
+      {"bad_words", static_cast<double>(s.bad_words_size()), 0, static_cast<double>(kMaxBadWords)},
+      {"prompt_logprobs", static_cast<double>(s.prompt_logprobs()), -1, static_cast<double>(kMaxTopLogprobs)},
   });
   if (violation) return *violation;
   if (s.top_p() <= 0) return bad("top_p", "must be above 0");
@@ -61,12 +83,7 @@ Result<void> check_sampling(const Sampling& s) {
     if (bias.token() < 0) return bad("logit_bias", "negative token id");
     if (!std::isfinite(bias.bias())) return bad("logit_bias", "bias is not finite");
   }
-  return {};
-}
-
-Result<void> check_bytes(const char* field, std::size_t bytes, std::size_t limit) {
-  if (bytes <= limit) return {};
-  return bad(field, std::to_string(bytes) + " bytes, at most " + std::to_string(limit) + " allowed");
+  return check_limits_on_text(s);
 }
 
 Result<void> check_ticket(const std::string& ticket) {
@@ -114,6 +131,13 @@ Sampling to_wire(const SamplingParams& params) {
   s.set_min_tokens(params.min_tokens);
   s.set_ignore_eos(params.ignore_eos);
   s.mutable_stop_token_ids()->Add(params.stop_token_ids.begin(), params.stop_token_ids.end());
+  s.mutable_allowed_token_ids()->Add(params.allowed_token_ids.begin(), params.allowed_token_ids.end());
+  for (const auto& word : params.bad_words) s.add_bad_words()->mutable_tokens()->Add(word.begin(), word.end());
+  if (params.constraint.kind != Constraint::Kind::none) {
+    s.mutable_constraint()->set_kind(static_cast<ConstraintCode>(params.constraint.kind));
+    s.mutable_constraint()->set_source(params.constraint.source);
+  }
+  if (params.prompt_logprobs >= 0) s.set_prompt_logprobs(params.prompt_logprobs);
   return s;
 }
 
@@ -135,6 +159,11 @@ Result<SamplingParams> from_wire(const Sampling& s) {
   params.min_tokens = s.min_tokens();
   params.ignore_eos = s.ignore_eos();
   params.stop_token_ids.assign(s.stop_token_ids().begin(), s.stop_token_ids().end());
+  params.allowed_token_ids.assign(s.allowed_token_ids().begin(), s.allowed_token_ids().end());
+  for (const TokenSequence& word : s.bad_words()) params.bad_words.emplace_back(word.tokens().begin(), word.tokens().end());
+  params.constraint.kind = static_cast<Constraint::Kind>(s.constraint().kind());
+  params.constraint.source = s.constraint().source();
+  if (s.has_prompt_logprobs()) params.prompt_logprobs = s.prompt_logprobs();
   return params;
 }
 
@@ -209,6 +238,47 @@ Result<std::vector<TokenOut>> from_wire(const Step& step) {
     auto converted = from_wire(token);
     if (!converted) return std::unexpected(std::move(converted.error()));
     out.push_back(std::move(*converted));
+  }
+  return out;
+}
+
+PromptScores to_wire(const PromptLogprobs& logprobs) {
+  PromptScores out;
+  out.set_attempt(logprobs.attempt.value);
+  out.set_first(logprobs.first);
+  for (const auto& entry : logprobs.tokens) {
+    PromptToken* token = out.add_tokens();
+    token->set_token(entry.token.token);
+    token->set_logprob(entry.token.logprob);
+    for (const TokenLogprob& top : entry.top) {
+      Logprob* item = token->add_top();
+      item->set_token(top.token);
+      item->set_logprob(top.logprob);
+    }
+  }
+  return out;
+}
+
+Result<PromptLogprobs> from_wire(const PromptScores& scores) {
+  const auto violation = first_violation({
+      {"tokens", static_cast<double>(scores.tokens_size()), 1, static_cast<double>(kMaxPromptLogprobTokens)},
+      {"first", static_cast<double>(scores.first()), 0, static_cast<double>(kMaxSpecTokens)},
+  });
+  if (violation) return *violation;
+  PromptLogprobs out;
+  out.attempt = AttemptId{scores.attempt()};
+  out.first = scores.first();
+  out.tokens.reserve(static_cast<std::size_t>(scores.tokens_size()));
+  for (const PromptToken& token : scores.tokens()) {
+    if (token.token() < 0) return bad("token", "negative token id");
+    if (std::isnan(token.logprob())) return bad("logprob", "not a number");
+    if (static_cast<std::size_t>(token.top_size()) > kMaxTopLogprobs) return bad("top", "too many");
+    auto& entry = out.tokens.emplace_back();
+    entry.token = {token.token(), token.logprob()};
+    for (const Logprob& top : token.top()) {
+      if (top.token() < 0 || std::isnan(top.logprob())) return bad("top", "negative token id or logprob not a number");
+      entry.top.push_back({top.token(), top.logprob()});
+    }
   }
   return out;
 }

@@ -18,6 +18,11 @@ inline constexpr std::size_t kMaxSpecTokens = std::size_t{8} << 20;
 inline constexpr std::size_t kMaxLogitBias = 4096;
 inline constexpr std::size_t kMaxStopTokens = 4096;
 inline constexpr std::size_t kMaxTopLogprobs = 128;
+inline constexpr std::size_t kMaxAllowedTokens = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxBadWords = 4096;
+inline constexpr std::size_t kMaxBadWordTokens = 256;  ///< of one sequence
+inline constexpr std::size_t kMaxConstraintBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxPromptLogprobTokens = 65536;  ///< of one message
 inline constexpr std::size_t kMaxStepTokens = 65536;
 inline constexpr std::size_t kMaxTicketBytes = std::size_t{16} << 20;
 inline constexpr std::size_t kMaxNameBytes = 1024;
@@ -36,6 +41,10 @@ Result<GenerationSpec> from_wire(const Spec& spec);
 Token to_wire(const TokenOut& token);
 Result<TokenOut> from_wire(const Token& token);
 Result<std::vector<TokenOut>> from_wire(const Step& step);
+
+/// At least one token; every position is below kMaxSpecTokens.
+PromptScores to_wire(const PromptLogprobs& logprobs);
+Result<PromptLogprobs> from_wire(const PromptScores& scores);
 
 /// The message is cut to kMaxMessageBytes; bytes that are not ASCII become '?' (protobuf strings must be UTF-8).
 Failed to_wire(AttemptId attempt, const Error& error);

@@ -10,6 +10,7 @@ class Handed;
 class HelloReply;
 class Load;
 class Prefilled;
+class PromptScores;
 class Sampling;
 class Spec;
 class Step;

@@ -290,6 +290,15 @@ void EngineLoop::on_event(const engine::TokenEvent& event) {
   }
 }
 
+void EngineLoop::on_event(const engine::PromptLogprobsEvent& event) {
+  const auto found = attempts_.find(event.sequence);
+  if (found == attempts_.end()) return;
+  wire::Envelope envelope;
+  *envelope.mutable_prompt_scores() = wire::to_wire(event.logprobs);
+  envelope.mutable_prompt_scores()->set_attempt(found->second.key.attempt.value);
+  sink_(found->second.key.connection, framed(envelope));
+}
+
 void EngineLoop::on_event(const engine::PrefilledEvent& event) {
   const auto found = attempts_.find(event.sequence);
   if (found == attempts_.end()) return;

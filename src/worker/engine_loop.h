@@ -80,6 +80,7 @@ class EngineLoop {
   void step();
   void on_layer(const engine::LayerDone& done);
   void on_event(const engine::TokenEvent& event);
+  void on_event(const engine::PromptLogprobsEvent& event);
   void on_event(const engine::PrefilledEvent& event);
   void on_event(const engine::FailedEvent& event);
   void settle_sends();

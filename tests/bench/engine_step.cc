@@ -25,7 +25,7 @@ class NoModel final : public ModelRunner {
   Result<std::span<const float>> step(std::span<const SequenceRows> sequences,
                                       const std::function<void(std::int32_t)>&) override {
     std::size_t wanted = 0;
-    for (const SequenceRows& rows : sequences) wanted += rows.want_logits ? 8 : 0;
+    for (const SequenceRows& rows : sequences) wanted += 8 * static_cast<std::size_t>(rows.want_logits);
     return std::span<const float>(logits_).first(wanted);
   }
 

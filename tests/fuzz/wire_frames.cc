@@ -33,6 +33,9 @@ void convert(const Envelope& envelope) {
     case Envelope::kFailed:
       if (errc_info(error_from_wire(envelope.failed()).code).code == Errc::ok) std::abort();
       return;
+    case Envelope::kPromptScores:
+      if (const auto logprobs = from_wire(envelope.prompt_scores()); logprobs && !from_wire(to_wire(*logprobs))) std::abort();
+      return;
     case Envelope::kStep:
       if (const auto tokens = from_wire(envelope.step())) {
         for (const TokenOut& token : *tokens) {

@@ -61,9 +61,10 @@ class FakeRunner final : public engine::ModelRunner {
     }
     logits_.clear();
     for (const auto& rows : sequences) {
-      if (!rows.want_logits) continue;
       const auto length = rows.start + static_cast<std::int32_t>(rows.tokens.size());
-      append_logits(logits_, model_, digest_of_pool(rows, length));
+      for (std::int32_t row = length - rows.want_logits; row < length; ++row) {
+        append_logits(logits_, model_, digest_of_pool(rows, row + 1));
+      }
     }
     return std::span<const float>(logits_);
   }

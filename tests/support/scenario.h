@@ -121,6 +121,7 @@ class ScenarioPlayer {
     if (verb == "load") return LoadReport{who, load_of(words)};
     const AttemptId attempt{id(w.at(2))};
     if (verb == "ticket") return TicketIn{who, attempt, "T"};
+    if (verb == "prompt") return prompt_logprobs(who, attempt, words);
     if (verb == "prefilled") return PrefilledIn{who, attempt, static_cast<std::int32_t>(words.number("cached", 0))};
     if (verb == "handed") return HandedIn{who, attempt, static_cast<std::uint64_t>(words.number("kv", 0))};
     if (verb == "failed") return FailedIn{who, attempt, Error{errc_of(w.at(3)), "said so"}};
@@ -131,10 +132,17 @@ class ScenarioPlayer {
     throw std::runtime_error("unknown event " + verb);
   }
 
+  static PromptLogprobsIn prompt_logprobs(WorkerId who, AttemptId attempt, const Words& words) {
+    PromptLogprobsIn event{who, {.attempt = attempt, .first = static_cast<std::int32_t>(words.number("first", 0))}};
+    event.logprobs.tokens.resize(static_cast<std::size_t>(words.number("count", 1)));
+    return event;
+  }
+
   Arrive arrive(const Words& words) const {
     auto spec = std::make_shared<GenerationSpec>();
     spec->tokens.assign(static_cast<std::size_t>(words.number("prompt", 4)), 1);
     spec->sampling.max_tokens = static_cast<std::int32_t>(words.number("max", 8));
+    spec->sampling.prompt_logprobs = static_cast<std::int32_t>(words.number("prompt_logprobs", -1));
     const std::int64_t deadline = words.number("deadline", -1);
     return {RequestId{id(words.plain.at(1))}, spec,
             deadline < 0 ? kNever : now_ + std::chrono::milliseconds(deadline)};
@@ -202,6 +210,10 @@ class ScenarioPlayer {
     std::string out = "deliver " + label(c.request) + " " + std::to_string(c.token.index) +
                       kFinish[static_cast<std::size_t>(c.token.finish)];
     return c.token.token == 100 + c.token.index ? out : out + " wrong token";
+  }
+  static std::string render(const DeliverPrompt& c) {
+    return "deliver-prompt " + label(c.request) + " " + std::to_string(c.logprobs.first) + "+" +
+           std::to_string(c.logprobs.tokens.size());
   }
   static std::string render(const Finish& c) {
     std::string out = "finish " + label(c.request);

@@ -119,6 +119,7 @@ class SimCluster {
   void obey(const SendGrant& c);
   void obey(const SendCancel& c);
   void obey(const Deliver& c);
+  void obey(const DeliverPrompt& c);
   void obey(const Finish& c);
   void obey(const Fail& c);
   void obey(const Explained&) {}

@@ -61,7 +61,7 @@ TEST(RunnerContract, TokensOutsideTheVocabularyAreRefused) {
   const auto blocks = harness.take_blocks(16);
   for (const TokenId bad : {-1, 160, 1 << 30}) {
     const std::vector<TokenId> tokens{1, bad};
-    const std::vector<SequenceRows> batch{{tokens, 0, blocks, true}};
+    const std::vector<SequenceRows> batch{{tokens, 0, blocks, 1}};
     const auto result = harness.runner->step(batch, {});
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, Errc::invalid_request);
@@ -72,9 +72,9 @@ TEST(RunnerContract, PositionsBeyondTheContextAreRefused) {
   RunnerHarness harness("llama", bf16_options());
   const auto blocks = harness.take_blocks(272);
   const std::vector<TokenId> token{1};
-  const std::vector<SequenceRows> inside{{token, 255, blocks, false}};
+  const std::vector<SequenceRows> inside{{token, 255, blocks, 0}};
   EXPECT_TRUE(harness.runner->step(inside, {}));
-  const std::vector<SequenceRows> outside{{token, 256, blocks, false}};
+  const std::vector<SequenceRows> outside{{token, 256, blocks, 0}};
   const auto result = harness.runner->step(outside, {});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::context_length_exceeded);
@@ -84,7 +84,7 @@ TEST(RunnerContract, LayerDoneComesInOrderWithTheKvInPlace) {
   RunnerHarness harness("mistral", bf16_options());
   const auto tokens = random_tokens(40, 128, 1);
   const auto blocks = harness.take_blocks(40);
-  const std::vector<SequenceRows> batch{{tokens, 0, blocks, false}};
+  const std::vector<SequenceRows> batch{{tokens, 0, blocks, 0}};
   std::vector<std::int32_t> layers;
   const auto done = [&](std::int32_t layer) { layers.push_back(layer); };
   ASSERT_TRUE(harness.runner->step(batch, done));
@@ -97,8 +97,8 @@ TEST(RunnerContract, StepsWithoutLogitsWriteTheSameKv) {
   const auto expected = harness.prompt(tokens, 50);
   const auto blocks = harness.take_blocks(50);
   const auto head = std::span(tokens).first(49);
-  EXPECT_TRUE(harness.step({SequenceRows{head, 0, blocks, false}}).empty());
-  EXPECT_TRUE(same_bits(harness.step({SequenceRows{std::span(tokens).last(1), 49, blocks, true}}), expected));
+  EXPECT_TRUE(harness.step({SequenceRows{head, 0, blocks, 0}}).empty());
+  EXPECT_TRUE(same_bits(harness.step({SequenceRows{std::span(tokens).last(1), 49, blocks, 1}}), expected));
 }
 
 TEST(RunnerContract, AnEmptyStepReturnsNothing) {

@@ -96,7 +96,7 @@ TEST_P(RunnerGolden, GreedyContinuationAgreesWithTransformers) {
     std::int32_t start = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const auto rows = std::span<const TokenId>(tokens).subspan(static_cast<std::size_t>(start));
-      const auto logits = harness.step({SequenceRows{rows, start, blocks, true}});
+      const auto logits = harness.step({SequenceRows{rows, start, blocks, 1}});
       const auto best = static_cast<TokenId>(std::ranges::max_element(logits) - logits.begin());
       if (lead[i] > 1e-3F) {
         ASSERT_EQ(best, expected[i]) << "prompt of " << n << ", token " << i;

@@ -67,18 +67,20 @@ TEST_P(RunnerInvariance, RandomMixedBatchesEqualSequencesAlone) {
       if (left == 0 || random() % 3 == 0) continue;
       const auto rows = random() % 2 == 0 ? 1 : static_cast<std::int32_t>(1 + random() % static_cast<unsigned>(left));
       batch.push_back(SequenceRows{std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.done), static_cast<std::size_t>(rows)),
-                                   sequence.done, sequence.blocks, random() % 4 != 0});
+                                   sequence.done, sequence.blocks,
+                                   static_cast<std::int32_t>(random() % static_cast<unsigned>(rows + 1))});
       sequence.done += rows;
       members.push_back(&sequence);
     }
     const auto logits = harness.step(batch);
     auto rest = std::span(logits);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (!batch[i].want_logits) continue;
-      const auto expected = std::span(members[i]->alone).subspan(static_cast<std::size_t>(members[i]->done - 1) * static_cast<std::size_t>(vocab),
-                                                                 static_cast<std::size_t>(vocab));
-      ASSERT_TRUE(same_bits(rest.first(static_cast<std::size_t>(vocab)), expected)) << "step " << step << " member " << i;
-      rest = rest.subspan(static_cast<std::size_t>(vocab));
+      const auto width = static_cast<std::size_t>(vocab);
+      const auto wanted = static_cast<std::size_t>(batch[i].want_logits);
+      const auto expected =
+          std::span(members[i]->alone).subspan((static_cast<std::size_t>(members[i]->done) - wanted) * width, wanted * width);
+      ASSERT_TRUE(same_bits(rest.first(wanted * width), expected)) << "step " << step << " member " << i;
+      rest = rest.subspan(wanted * width);
     }
     EXPECT_TRUE(rest.empty());
   }

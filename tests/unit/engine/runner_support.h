@@ -61,7 +61,7 @@ class RunnerHarness {
     std::vector<float> logits;
     for (std::int32_t start = 0; start < size; start += chunk) {
       const std::int32_t rows = std::min(chunk, size - start);
-      const bool want = chunk == 1 || start + rows == size;
+      const std::int32_t want = chunk == 1 || start + rows == size ? 1 : 0;
       const auto part = step({SequenceRows{std::span(tokens).subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(rows)),
                                            start, blocks, want}});
       logits.insert(logits.end(), part.begin(), part.end());

@@ -122,6 +122,10 @@ void SimCluster::obey(const Deliver& c) {
   client.last_delivered = c.token.finish != FinishReason::none;
 }
 
+void SimCluster::obey(const DeliverPrompt& c) {
+  violation("prompt logprobs for request " + std::to_string(c.request.value) + ", which asked for none");
+}
+
 void SimCluster::obey(const Finish& c) {
   end(c.request, "finished");
   ++report_.finished;

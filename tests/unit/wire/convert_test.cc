@@ -34,6 +34,10 @@ GenerationSpec full_spec() {
   s.min_tokens = 4;
   s.ignore_eos = true;
   s.stop_token_ids = {11, 12};
+  s.allowed_token_ids = {5, 6, 7};
+  s.bad_words = {{1}, {2, 3}};
+  s.constraint = {Constraint::Kind::json_schema, R"({"type":"object"})"};
+  s.prompt_logprobs = 0;
   return spec;
 }
 
@@ -94,12 +98,19 @@ TEST(Convert, a_spec_survives_the_round_trip) {
   EXPECT_EQ(b.min_tokens, a.min_tokens);
   EXPECT_EQ(b.ignore_eos, a.ignore_eos);
   EXPECT_EQ(b.stop_token_ids, a.stop_token_ids);
+  EXPECT_EQ(b.allowed_token_ids, a.allowed_token_ids);
+  EXPECT_EQ(b.bad_words, a.bad_words);
+  EXPECT_EQ(b.constraint, a.constraint);
+  EXPECT_EQ(b.prompt_logprobs, a.prompt_logprobs);
 }
 
 TEST(Convert, default_sampling_is_valid) {
   GenerationSpec spec;
   spec.tokens = {1};
-  EXPECT_TRUE(from_wire(to_wire(spec)));
+  const auto back = from_wire(to_wire(spec));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->sampling.prompt_logprobs, -1);
+  EXPECT_EQ(back->sampling.constraint.kind, Constraint::Kind::none);
 }
 
 TEST(Convert, a_spec_out_of_range_is_refused) {
@@ -142,6 +153,18 @@ TEST(Convert, sampling_out_of_range_is_refused) {
                                [](Sampling& s) { s.set_min_tokens(-1); },
                                [](Sampling& s) { s.set_stop_token_ids(0, -5); },
                                [](Sampling& s) { s.mutable_stop_token_ids()->Resize(kMaxStopTokens + 1, 1); },
+                               [](Sampling& s) { s.set_allowed_token_ids(0, -5); },
+                               [](Sampling& s) { s.mutable_allowed_token_ids()->Resize(kMaxAllowedTokens + 1, 1); },
+                               [](Sampling& s) { s.add_bad_words(); },
+                               [](Sampling& s) { s.mutable_bad_words(0)->set_tokens(0, -1); },
+                               [](Sampling& s) { s.mutable_bad_words(0)->mutable_tokens()->Resize(257, 1); },
+                               [](Sampling& s) {
+                                 for (std::size_t i = 0; i < kMaxBadWords; ++i) s.add_bad_words()->add_tokens(1);
+                               },
+                               [](Sampling& s) { s.mutable_constraint()->set_kind(static_cast<ConstraintCode>(5)); },
+                               [](Sampling& s) { s.mutable_constraint()->set_source(std::string(kMaxConstraintBytes + 1, ' ')); },
+                               [](Sampling& s) { s.set_prompt_logprobs(-2); },
+                               [](Sampling& s) { s.set_prompt_logprobs(1000); },
                            },
                            [](const Sampling& s) { return from_wire(s); });
 }
@@ -176,6 +199,33 @@ TEST(Convert, a_token_out_of_range_is_refused) {
                             },
                         },
                         [](const Token& t) { return from_wire(t); });
+}
+
+TEST(Convert, prompt_logprobs_survive_the_round_trip_and_are_bounded) {
+  const PromptLogprobs logprobs{.attempt = {4}, .first = 7, .tokens = {{{3, -0.5F}, {{3, -0.5F}, {9, -kInf}}}, {{4, -2.0F}, {}}}};
+  const auto back = from_wire(to_wire(logprobs));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->attempt, logprobs.attempt);
+  EXPECT_EQ(back->first, 7);
+  ASSERT_EQ(back->tokens.size(), 2U);
+  EXPECT_EQ(back->tokens[0].token.token, 3);
+  EXPECT_EQ(back->tokens[0].top[1].logprob, -kInf);
+  EXPECT_EQ(back->tokens[1].token.logprob, -2.0F);
+  expect_refused<PromptScores>(to_wire(logprobs),
+                               {
+                                   [](PromptScores& p) { p.clear_tokens(); },
+                                   [](PromptScores& p) { p.set_first(-1); },
+                                   [](PromptScores& p) { p.mutable_tokens(0)->set_token(-1); },
+                                   [](PromptScores& p) { p.mutable_tokens(1)->set_logprob(kNan); },
+                                   [](PromptScores& p) { p.mutable_tokens(0)->mutable_top(1)->set_token(-2); },
+                                   [](PromptScores& p) {
+                                     for (std::size_t i = 0; i < kMaxTopLogprobs; ++i) p.mutable_tokens(0)->add_top();
+                                   },
+                                   [](PromptScores& p) {
+                                     for (std::size_t i = 0; i < kMaxPromptLogprobTokens; ++i) p.add_tokens();
+                                   },
+                               },
+                               [](const PromptScores& p) { return from_wire(p); });
 }
 
 TEST(Convert, a_step_keeps_order_and_one_bad_token_spoils_it) {
