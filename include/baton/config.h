@@ -132,6 +132,7 @@ struct SchedulingConfig {
   /// that name neither rack nor zone count as of one zone.
   double host_link_gbps = 160, rack_link_gbps = 100, zone_link_gbps = 50, remote_link_gbps = 10;
   double remote_dollars_per_gb = 0;  ///< price of traffic between zones
+  bool explain = false;  ///< decisions with their reasons by x-baton-explain and /admin/decisions
   friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
 };
 

@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "classify/classifier.h"
 #include "core/check.h"
 #include "wire/convert.h"
 #include "wire/frame.h"
@@ -30,6 +31,7 @@ schedule::CoordinatorOptions coordinator_options(const Config& config, std::size
   options.running_requests = std::max(1, config.limits.running_requests / shards);
   options.queue_timeout = config.limits.queue_timeout;
   options.seed = shard + 1;
+  options.classes = classify::effective_classes(config);
   return options;
 }
 
@@ -149,11 +151,14 @@ void Dispatcher::on_load(const WorkerLink& link, const wire::Load& load) {
   gauges.preemptions.set(static_cast<double>(load.preemptions()));
 }
 
-RequestId Dispatcher::submit(std::shared_ptr<const GenerationSpec> spec, TimePoint deadline, GenerationSink& sink,
-                             std::size_t choice) {
+RequestId Dispatcher::submit(Submission submission, GenerationSink& sink, std::size_t choice) {
   const RequestId request{++last_request_};
   active_.emplace(request, Target{&sink, choice});
-  feed(schedule::Arrive{request, std::move(spec), deadline});
+  feed(schedule::Arrive{.request = request,
+                        .spec = std::move(submission.spec),
+                        .deadline = submission.deadline,
+                        .features = std::move(submission.features),
+                        .explain = submission.explain});
   return request;
 }
 
@@ -242,7 +247,12 @@ void Dispatcher::execute(const schedule::Command& command) {
                         const Error error = advised(failed.error);
                         end(failed.request, [&](const Target& t) { t.sink->on_fail(t.choice, error); });
                       },
-                      [](const schedule::Explained&) {},
+                      [this](const schedule::Explained& explained) {
+                        const auto found = active_.find(explained.request);
+                        if (found == active_.end()) return;
+                        const Target target = found->second;
+                        target.sink->on_explained(target.choice, explained.why);
+                      },
                       [this](const auto& send) { execute_send(send); }},
              command);
 }

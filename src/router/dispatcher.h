@@ -21,6 +21,14 @@
 
 namespace baton::router {
 
+/// One choice of a client request, to be generated.
+struct Submission {
+  std::shared_ptr<const GenerationSpec> spec;
+  TimePoint deadline = kNever;
+  classify::Features features;
+  bool explain = false;  ///< on_explained before each dispatch
+};
+
 /// Receives what becomes of the choices of one client request. Called from the Dispatcher on the loop's thread.
 class GenerationSink {
  public:
@@ -28,6 +36,8 @@ class GenerationSink {
   virtual void on_token(std::size_t choice, const TokenOut& token) = 0;
   /// Logprobs of the prompt, piece by piece and in order, before the first token; only for specs that ask for them.
   virtual void on_prompt_logprobs(std::size_t choice, const PromptLogprobs& logprobs) = 0;
+  /// Why the choice goes where it goes; before each of its attempts, if asked for.
+  virtual void on_explained(std::size_t choice, std::shared_ptr<const schedule::Explanation> why) = 0;
   virtual void on_finish(std::size_t choice, const schedule::Finish& finish) = 0;
   virtual void on_fail(std::size_t choice, const Error& error) = 0;
 };
@@ -45,8 +55,7 @@ class Dispatcher {
 
   /// Starts one choice. `sink` hears of it until on_finish, on_fail or abandon(); on_fail may come before submit()
   /// returns.
-  RequestId submit(std::shared_ptr<const GenerationSpec> spec, TimePoint deadline, GenerationSink& sink,
-                   std::size_t choice);
+  RequestId submit(Submission submission, GenerationSink& sink, std::size_t choice);
   /// The choice is no longer wanted. Nothing happens if it ended already.
   void abandon(RequestId request);
 

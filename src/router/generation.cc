@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "router/traits.h"
+
 namespace baton::router {
 namespace {
 
@@ -31,7 +33,7 @@ Generation::~Generation() {
   context_.metrics.in_flight.add(-1);
 }
 
-void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs, TimePoint deadline) {
+void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs, const Orders& orders) {
   const openai::Request& request = prepared_.request;
   openai::StreamOptions options{.include_usage = request.include_usage,
                                 .continuous_usage = request.continuous_usage,
@@ -47,9 +49,12 @@ void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs,
   }
   if (request.stream) stream_ = openai::make_stream(head_, std::move(options));
   running_ = specs.size();
+  request_name_ = orders.request_name;
   context_.metrics.prompt_tokens.add(static_cast<std::uint64_t>(usage_.prompt_tokens));
   for (std::size_t i = 0; i < specs.size() && !ended(); ++i) {
-    const RequestId id = context_.dispatcher.submit(std::move(specs[i]), deadline, *this, i);
+    Submission submission{std::move(specs[i]), orders.deadline, orders.features, context_.decisions.enabled()};
+    submission.features.template_prefix = template_prefix(submission.spec->tokens);
+    const RequestId id = context_.dispatcher.submit(std::move(submission), *this, i);
     choices_[i].id = id;
   }
 }
@@ -122,9 +127,9 @@ void Generation::show(std::size_t index) {
   wake();
 }
 
-void Generation::on_prompt_logprobs(std::size_t index, const PromptLogprobs& logprobs) {
-  auto& collected = choices_[index].prompt_logprobs;
-  collected.insert(collected.end(), logprobs.tokens.begin(), logprobs.tokens.end());
+void Generation::on_explained(std::size_t index, std::shared_ptr<const schedule::Explanation> why) {
+  if (index == 0) why_ = why;
+  context_.decisions.add(request_name_, std::move(why));
 }
 
 void Generation::on_finish(std::size_t index, const schedule::Finish& finish) {

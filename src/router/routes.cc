@@ -80,6 +80,12 @@ http::Response one_model(const RoutesContext& context, std::string_view rest) {
   return error_answer({Errc::model_not_found, "The model '" + id.substr(0, 256) + "' does not exist.", "model"});
 }
 
+http::Response decisions(const RoutesContext& context, std::string_view rest) {
+  const DecisionLog& log = context.completions.decisions;
+  if (log.enabled()) return json(log.to_json(http::percent_decode(rest)));
+  return error_answer({Errc::not_found, "Decisions are kept when the configuration says 'scheduling: {explain: true}'."});
+}
+
 constexpr std::array kRoutes{
     Route{"/v1/chat/completions", "/v1/chat/completions", nullptr, openai::Endpoint::chat},
     Route{"/v1/completions", "/v1/completions", nullptr, openai::Endpoint::completions},
@@ -89,6 +95,8 @@ constexpr std::array kRoutes{
     Route{"/live", "/live", alive},
     Route{"/ready", "/ready", ready},
     Route{"/metrics", "/metrics", metrics_text},
+    Route{"/admin/decisions", "/admin/decisions", decisions},
+    Route{"/admin/decisions/", "/admin/decisions/{id}", decisions, openai::Endpoint::chat, true},
     Route{"/version", "/version", version},
 };
 
