@@ -122,11 +122,6 @@ void Generation::show(std::size_t index) {
   wake();
 }
 
-void Generation::on_prompt_logprobs(std::size_t index, const PromptLogprobs& logprobs) {
-  auto& collected = choices_[index].prompt_logprobs;
-  collected.insert(collected.end(), logprobs.tokens.begin(), logprobs.tokens.end());
-}
-
 void Generation::on_finish(std::size_t index, const schedule::Finish& finish) {
   ChoiceState& choice = choices_[index];
   if (!choice.running) return;
@@ -189,7 +184,8 @@ std::vector<openai::Choice> Generation::best_choices() {
     std::vector<std::size_t> order;
     for (std::size_t k = 0; k < per_prompt(); ++k) order.push_back(first + k);
     if (n < per_prompt()) {
-      std::ranges::stable_sort(order, std::greater{}, [this](std::size_t i) { return choices_[i].text.mean_logprob(); });
+      std::ranges::stable_sort(order, std::greater{},
+                               [this](std::size_t i) { return choices_[i].text.mean_logprob(); });
     }
     for (std::size_t k = 0; k < n; ++k) chosen.push_back(std::move(choices_[order[k]].result));
   }
