@@ -39,6 +39,15 @@ function(baton_module NAME)
   baton_module_tests(${NAME} ${target})
 endfunction()
 
+# Test code is compiled without optimisation, which halves the build of the tests, except where the test itself
+# computes a lot (references of kernels, generated data, random runs).
+set(BATON_COMPUTING_TESTS kernels engine transfer kv model schedule sim classify perf text grammar)
+function(baton_compile_fast NAME)
+  if(NOT NAME IN_LIST BATON_COMPUTING_TESTS)
+    target_compile_options(${NAME}_tests PRIVATE $<$<NOT:$<CONFIG:Release>>:-O0>)
+  endif()
+endfunction()
+
 function(baton_module_tests NAME target)
   if(BATON_TESTS)
     file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${NAME}/*.cc)
@@ -47,6 +56,7 @@ function(baton_module_tests NAME target)
       target_link_libraries(${NAME}_tests PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
       target_include_directories(${NAME}_tests PRIVATE ${CMAKE_SOURCE_DIR}/tests)
       target_compile_definitions(${NAME}_tests PRIVATE BATON_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+      baton_compile_fast(${NAME})
       add_test(NAME ${NAME} COMMAND ${NAME}_tests)
       set_tests_properties(${NAME} PROPERTIES LABELS unit TIMEOUT 300)
     endif()

@@ -15,7 +15,7 @@ constexpr int number(auto enumerator) {
 constexpr std::array kRoles{Choice{"prefill", number(Role::prefill)}, Choice{"decode", number(Role::decode)},
                             Choice{"both", number(Role::both)}};
 constexpr std::array kEngines{
-    Choice{"native", number(EngineKind::native)}, Choice{"simulated", number(EngineKind::simulated), false},
+    Choice{"native", number(EngineKind::native)}, Choice{"simulated", number(EngineKind::simulated)},
     Choice{"vllm", number(EngineKind::vllm), false}, Choice{"sglang", number(EngineKind::sglang), false},
     Choice{"openai", number(EngineKind::openai), false}};
 constexpr std::array kProtocols{Choice{"auto", number(KvProtocol::automatic)}, Choice{"rdma", number(KvProtocol::rdma)},
@@ -75,6 +75,11 @@ constexpr std::array kTopKeys{
                 &Config::kv_transfer},
     Key<Config>{{.name = "listen", .help = "Address of the HTTP endpoint, as a map or as \"host:port\""},
                 &Config::listen},
+    Key<Config>{{.name = "cors_origins",
+                 .help = "Origins such as `https://chat.example` whose pages may call from a browser; `*` for any",
+                 .bounds = {0, 64},
+                 .default_note = "none"},
+                &Config::cors_origins},
     Key<Config>{{.name = "threads", .help = "Router shards, each on a thread of its own", .bounds = {1, 256}},
                 &Config::threads},
     Key<Config>{{.name = "scheduling", .help = "Placement and batching"}, &Config::scheduling},
@@ -109,7 +114,13 @@ constexpr std::array kTopKeys{
     Key<Config>{
         {.name = "log_level", .help = "Least level written to the log", .choices = kLogLevels, .apply = Apply::live},
         &Config::log_level},
-    Key<Config>{{.name = "prices", .help = "Price list of GPU types"}, NotSupported{}},
+    Key<Config>{{.name = "prices",
+                 .help = "File of [GPU types and prices](#gpu-types-and-prices); a relative path starts at this file's "
+                         "directory",
+                 .bounds = kPathLength,
+                 .apply = Apply::live,
+                 .default_note = "the built-in ones"},
+                &Config::prices},
     Key<Config>{{.name = "tls", .help = "Encryption of the HTTP endpoint"}, NotSupported{}},
     Key<Config>{{.name = "metrics", .help = "Settings of the metrics endpoint"}, NotSupported{}},
     Key<Config>{{.name = "discovery", .help = "Workers found through a registry"}, NotSupported{}},
@@ -197,30 +208,47 @@ constexpr std::array kWorkerKeys{
     Key<WorkerConfig>{
         {.name = "spawn", .help = "`batond --local` starts this worker", .default_note = "hosts of this machine only"},
         &WorkerConfig::spawn},
+    Key<WorkerConfig>{{.name = "simulation", .help = "Of `engine: simulated`", .apply = Apply::worker_restart},
+                      &WorkerConfig::simulation},
     Key<WorkerConfig>{{.name = "price_per_hour",
                        .help = "US dollars for the whole worker",
                        .bounds = {0, 1'000'000},
                        .apply = Apply::live,
-                       .default_note = "unknown",
-                       .is_inert = true},
+                       .default_note = "GPUs at the price list's rate"},
                       &WorkerConfig::price_per_hour},
     Key<WorkerConfig>{
-        {.name = "spot", .help = "The worker may be withdrawn at short notice", .apply = Apply::live, .is_inert = true},
+        {.name = "spot", .help = "The worker may be withdrawn at short notice", .apply = Apply::live},
         &WorkerConfig::spot},
     Key<WorkerConfig>{{.name = "zone",
                        .help = "Zone of the data centre",
                        .bounds = kNameLength,
                        .apply = Apply::live,
-                       .default_note = "none",
-                       .is_inert = true},
+                       .default_note = "none"},
                       &WorkerConfig::zone},
     Key<WorkerConfig>{{.name = "rack",
                        .help = "Rack of the data centre",
                        .bounds = kNameLength,
                        .apply = Apply::live,
-                       .default_note = "none",
-                       .is_inert = true},
+                       .default_note = "none"},
                       &WorkerConfig::rack},
+};
+
+constexpr std::array kSimulationKeys{
+    Key<SimulationConfig>{{.name = "time_scale",
+                           .help = "Times the duration the cost model gives a step; 0: no time at all",
+                           .bounds = {0, 1000},
+                           .apply = Apply::worker_restart},
+                          &SimulationConfig::time_scale},
+    Key<SimulationConfig>{{.name = "output_tokens",
+                           .help = "Mean length of an answer; each ends by itself at a length drawn for it",
+                           .bounds = {1, 1'000'000},
+                           .apply = Apply::worker_restart},
+                          &SimulationConfig::output_tokens},
+    Key<SimulationConfig>{{.name = "kv_bytes_per_token",
+                           .help = "KV that is really stored and moved, rounded up to 64 bytes",
+                           .bounds = {64, 1 << 24},
+                           .apply = Apply::worker_restart},
+                          &SimulationConfig::kv_bytes_per_token},
 };
 
 constexpr std::array kListenKeys{
@@ -288,6 +316,16 @@ constexpr std::array kLimitsKeys{
     Key<LimitsConfig>{
         {.name = "write_timeout", .help = "A client that does not read", .bounds = kTime, .apply = Apply::live},
         &LimitsConfig::write_timeout},
+    Key<LimitsConfig>{{.name = "drain_delay",
+                       .help = "After SIGTERM: still serving while `/ready` answers 503, for load balancers to notice",
+                       .bounds = {0, 3'600'000},
+                       .apply = Apply::live},
+                      &LimitsConfig::drain_delay},
+    Key<LimitsConfig>{{.name = "drain_timeout",
+                       .help = "After that: running requests may finish, new ones get 503; what is left is cut",
+                       .bounds = {0, 86'400'000},
+                       .apply = Apply::live},
+                      &LimitsConfig::drain_timeout},
 };
 
 constexpr std::array kSchedulingKeys{
@@ -305,6 +343,48 @@ constexpr std::array kSchedulingKeys{
                            .bounds = {0, 1'000'000},
                            .apply = Apply::live},
                           &SchedulingConfig::local_below_tokens},
+    Key<SchedulingConfig>{{.name = "slo_headroom",
+                           .help = "Share of an objective that the expected latency of a placement may take up",
+                           .bounds = {0.05, 1}},
+                          &SchedulingConfig::slo_headroom},
+    Key<SchedulingConfig>{{.name = "worker_queue",
+                           .help = "Backlog of a worker beyond which requests wait in the router, in order of priority "
+                                   "and fairness; 0 sends them at once",
+                           .bounds = {0, 600'000}},
+                          &SchedulingConfig::worker_queue},
+    Key<SchedulingConfig>{{.name = "priority_ageing",
+                           .help = "Waiting this long counts like one step of priority; 0: waiting does not count",
+                           .bounds = {0, 3'600'000}},
+                          &SchedulingConfig::priority_ageing},
+    Key<SchedulingConfig>{{.name = "shed_ttft_factor",
+                           .help = "Requests that would wait longer than this times their `ttft_ms` (at least 1 s) are "
+                                   "refused at once; 0: never for this reason",
+                           .bounds = {0, 1'000'000}},
+                          &SchedulingConfig::shed_ttft_factor},
+    Key<SchedulingConfig>{{.name = "spot_losses_per_hour",
+                           .help = "How often one spot worker is taken away",
+                           .bounds = {0, 3600}},
+                          &SchedulingConfig::spot_losses_per_hour},
+    Key<SchedulingConfig>{{.name = "host_link_gbps",
+                           .help = "KV transfer inside one host, Gb/s, until it was measured",
+                           .bounds = {0.001, 100'000}},
+                          &SchedulingConfig::host_link_gbps},
+    Key<SchedulingConfig>{{.name = "rack_link_gbps",
+                           .help = "The same inside one rack",
+                           .bounds = {0.001, 100'000}},
+                          &SchedulingConfig::rack_link_gbps},
+    Key<SchedulingConfig>{{.name = "zone_link_gbps",
+                           .help = "The same inside one zone, and where workers do not say where they are",
+                           .bounds = {0.001, 100'000}},
+                          &SchedulingConfig::zone_link_gbps},
+    Key<SchedulingConfig>{{.name = "remote_link_gbps",
+                           .help = "The same between zones",
+                           .bounds = {0.001, 100'000}},
+                          &SchedulingConfig::remote_link_gbps},
+    Key<SchedulingConfig>{{.name = "remote_dollars_per_gb",
+                           .help = "Price of traffic between zones",
+                           .bounds = {0, 100}},
+                          &SchedulingConfig::remote_dollars_per_gb},
 };
 
 constexpr std::array kFaultKeys{
@@ -339,6 +419,10 @@ std::span<const Key<Config>> keys<Config>() {
 template <>
 std::span<const Key<WorkerConfig>> keys<WorkerConfig>() {
   return kWorkerKeys;
+}
+template <>
+std::span<const Key<SimulationConfig>> keys<SimulationConfig>() {
+  return kSimulationKeys;
 }
 template <>
 std::span<const Key<ListenConfig>> keys<ListenConfig>() {

@@ -93,12 +93,11 @@ std::vector<Segment> AddedTokenMatcher::split(std::string_view text, bool parse_
     at = end;
     if (token.special && !parse_special) continue;
     if (token.single_word && !stands_alone(text, begin, end)) continue;
-    if (token.lstrip) begin = spaces_before(text, begin, std::min(done, begin));
-    begin = std::max(begin, done);
+    if (token.lstrip) begin = std::max(spaces_before(text, begin, std::min(done, begin)), done);
     if (token.rstrip) end = spaces_after(text, end);
     if (begin > done) segments.push_back({done, begin, -1});
-    segments.push_back({begin, std::max(begin, end), token.id});
-    done = std::max(done, end);
+    if (begin < end) segments.push_back({begin, end, token.id});
+    done = end;  // not the maximum: tokens inside white space that another swallowed count again, as in the reference
   }
   if (done < text.size()) segments.push_back({done, text.size(), -1});
   return segments;

@@ -1,5 +1,7 @@
 #include "text/normalizer.h"
 
+#include <algorithm>
+
 #include "text/utf8.h"
 
 namespace baton::text {
@@ -12,6 +14,37 @@ std::string apply_step(const PrependStep& step, std::string_view text) {
 }
 
 std::string apply_step(const ReplaceStep& step, std::string_view text) { return replace_all(text, step); }
+
+std::string apply_step(const TrimStep& step, std::string_view text) {
+  const UnicodeTable& table = UnicodeTable::instance();
+  std::size_t begin = text.size();
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint c = decode_utf8(text, i);
+    const bool space = (table[c.value] & kSpace) != 0;
+    if (!space) begin = std::min(begin, i);
+    i += c.size;
+    if (!space) end = i;
+  }
+  if (!step.left) begin = 0;
+  if (!step.right) end = text.size();
+  return begin < end ? std::string(text.substr(begin, end - begin)) : std::string();
+}
+
+std::string apply_step(LowercaseStep /*step*/, std::string_view text) {
+  constexpr char32_t kDottedI = 0x130;  // the only character whose lower case is two
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint c = decode_utf8(text, i);
+    i += c.size;
+    if (c.value == kDottedI) {
+      out += "i\u0307";
+    } else {
+      append_utf8(out, to_lower(c.value));
+    }
+  }
+  return out;
+}
 
 std::string replace_matches(std::string_view text, const Regex& regex, std::string_view content) {
   std::string out;

@@ -19,7 +19,15 @@ struct ReplaceStep {
   std::string content;
 };
 
-using NormalizerStep = std::variant<NormalForm, PrependStep, ReplaceStep>;
+/// Drops white space at the ends.
+struct TrimStep {
+  bool left = true;
+  bool right = true;
+};
+
+struct LowercaseStep {};
+
+using NormalizerStep = std::variant<NormalForm, PrependStep, ReplaceStep, TrimStep, LowercaseStep>;
 
 /// Replaces every match of `step` in `text`.
 std::string replace_all(std::string_view text, const ReplaceStep& step);

@@ -5,40 +5,13 @@
 
 #include <array>
 
+#include "text/regex_translate.h"
+
 namespace baton::text {
 namespace {
 
-constexpr std::string_view kWhiteSpace =
-    R"(\x{09}-\x{0d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 constexpr std::uint32_t kMatchLimit = 50'000'000;
 constexpr std::uint32_t kHeapLimitKib = 256 * 1024;
-
-// PCRE2's own \s also takes U+180E, so \s and \S are spelled out. A \S inside a class has no such spelling and stays.
-std::string spell_out_white_space(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c != '\\' || i + 1 == pattern.size()) {
-      if (c == '[') in_class = true;
-      if (c == ']') in_class = false;
-      out += c;
-      continue;
-    }
-    const char escaped = pattern[++i];
-    if (escaped == 's' && in_class) {
-      out += kWhiteSpace;
-    } else if (escaped == 's' || (escaped == 'S' && !in_class)) {
-      out += escaped == 's' ? "[" : "[^";
-      out += kWhiteSpace;
-      out += ']';
-    } else {
-      out += c;
-      out += escaped;
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -57,17 +30,24 @@ struct Regex::Code {
 Regex::Regex(std::shared_ptr<const Code> code) : code_(std::move(code)) {}
 
 Result<Regex> Regex::compile(std::string_view pattern) {
-  const std::string spelled = spell_out_white_space(pattern);
+  const auto failure = [&](const std::string& why) {
+    return fail(Errc::corrupt_file, "bad regular expression \"" + std::string(pattern) + "\": " + why);
+  };
+  const auto spelled = translate_regex(pattern);
+  if (!spelled) return failure(spelled.error().message);
   auto code = std::make_shared<Code>();
   int error = 0;
   PCRE2_SIZE offset = 0;
-  code->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
-                             PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
+  const std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> settings(
+      pcre2_compile_context_create(nullptr), &pcre2_compile_context_free);
+  pcre2_set_newline(settings.get(), PCRE2_NEWLINE_LF);
+  code->code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled->data()), spelled->size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &offset, settings.get());
   if (code->code == nullptr) {
     std::array<PCRE2_UCHAR, 256> message{};
     pcre2_get_error_message(error, message.data(), message.size());
-    return fail(Errc::corrupt_file, "bad regular expression \"" + std::string(pattern) +
-                                        "\": " + reinterpret_cast<const char*>(message.data()));
+    return failure(reinterpret_cast<const char*>(message.data()));
   }
   code->limits = pcre2_match_context_create(nullptr);
   pcre2_set_match_limit(code->limits, kMatchLimit);

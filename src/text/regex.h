@@ -11,7 +11,7 @@
 namespace baton::text {
 
 /// A regular expression over UTF-8 with Unicode classes (PCRE2 without JIT, with bounded backtracking), read as
-/// Oniguruma would read it: \s is the White_Space property. Immutable; matching is thread-safe.
+/// Oniguruma would read it (text/regex_translate.h). Immutable; matching is thread-safe.
 class Regex {
  public:
   struct Match {

@@ -1,5 +1,6 @@
 #include "text/scanner.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -9,7 +10,7 @@
 namespace baton::text {
 namespace {
 
-constexpr std::array<std::pair<KnownPattern, std::string_view>, 5> kPatterns{{
+constexpr std::array<std::pair<KnownPattern, std::string_view>, 6> kPatterns{{
     {KnownPattern::gpt2, R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"},
     {KnownPattern::llama3,
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
@@ -19,6 +20,8 @@ constexpr std::array<std::pair<KnownPattern, std::string_view>, 5> kPatterns{{
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
     {KnownPattern::tekken,
      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
+    {KnownPattern::o200k,
+     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
 }};
 
 struct Char {
@@ -52,9 +55,10 @@ struct Cursor {
 
 constexpr char32_t kLongS = 0x17F;  // folds to s, so (?i:'s) matches it
 
-// 's 't 're 've 'm 'll 'd; 0 if none. Of the ignore-case variant's foldings only U+017F reaches these letters.
-std::size_t contraction(const Cursor& in, bool fold) {
-  const Char first = in.at(1);
+// Behind 's 't 're 've 'm 'll 'd at `quote`, which is an apostrophe; 0 if none. Of the ignore-case variant's foldings
+// only U+017F reaches these letters.
+std::size_t contraction(const Cursor& in, std::size_t quote, bool fold) {
+  const Char first = in.at(quote + 1);
   const auto lower = [&](char32_t c) { return fold && c >= 'A' && c <= 'Z' ? c + 32 : c; };
   const char32_t a = fold && first.value == kLongS ? U's' : lower(first.value);
   if (a == 's' || a == 't' || a == 'm' || a == 'd') return first.end;
@@ -83,26 +87,29 @@ std::size_t white_space(const Cursor& in, unsigned newline_mask) {
 
 struct Shape {
   std::uint8_t letters = kLetter;
-  int digits = 1;
+  std::size_t digits = 1;
+  bool contractions = true;
 };
+
+// Behind up to `most` digits, of which the first ends at `end`.
+std::size_t digit_run(const Cursor& in, std::size_t end, std::size_t most) {
+  for (std::size_t i = 1; i < most; ++i) {
+    const Char c = in.at(end);
+    if (c.end == 0 || !c.is(kNumber)) break;
+    end = c.end;
+  }
+  return end;
+}
 
 // The Llama-3 and Qwen patterns: same alternatives, other letter class and digit count.
 std::size_t llama_like(const Cursor& in, Shape shape) {
   const Char first = in.at(0);
   if (first.value == '\'') {
-    if (const std::size_t size = contraction(in, true); size != 0) return size;
+    if (const std::size_t size = contraction(in, 0, true); size != 0) return size;
   }
   const unsigned letters = shape.letters;
   if (first.is(letters)) return in.skip(first.end, letters);
-  if (first.is(kNumber)) {
-    std::size_t end = first.end;
-    for (int i = 1; i < shape.digits; ++i) {
-      const Char c = in.at(end);
-      if (c.end == 0 || !c.is(kNumber)) break;
-      end = c.end;
-    }
-    return end;
-  }
+  if (first.is(kNumber)) return digit_run(in, first.end, shape.digits);
   const Char second = in.at(first.end);
   if (!first.is(kNewline) && second.end != 0 && second.is(letters)) return in.skip(second.end, letters);
   const unsigned symbols_end = kSpace | kNumber | letters;
@@ -114,7 +121,7 @@ std::size_t llama_like(const Cursor& in, Shape shape) {
 std::size_t gpt2(const Cursor& in) {
   const Char first = in.at(0);
   if (first.value == '\'') {
-    if (const std::size_t size = contraction(in, false); size != 0) return size;
+    if (const std::size_t size = contraction(in, 0, false); size != 0) return size;
   }
   const Char second = in.at(first.end);
   const bool led_by_space = first.value == ' ' && second.end != 0 && !second.is(kSpace);
@@ -144,14 +151,23 @@ Word cased_word(const Cursor& in, std::size_t from) {
   return {end, false};
 }
 
-std::size_t tekken(const Cursor& in) {
-  const Char first = in.at(0);
+// The cased word that starts the text, with the one character it may be led by; 0 if there is none.
+std::size_t led_word(const Cursor& in, const Char& first) {
   const bool prefix = !first.is(kNewline | kLetter | kNumber);
-  const Word with_prefix = prefix ? cased_word(in, first.end) : cased_word(in, 0);
-  if (with_prefix.has_lower) return with_prefix.end;
+  const Word word = cased_word(in, prefix ? first.end : 0);
+  if (word.has_lower) return word.end;
   if (prefix && first.is(kLowerLike)) return first.end;  // a mark, then only capitals: backtracks to the mark alone
-  if (with_prefix.end > (prefix ? first.end : 0)) return with_prefix.end;
-  if (first.is(kNumber)) return first.end;
+  return word.end > (prefix ? first.end : 0) ? word.end : 0;
+}
+
+// The Tekken and o200k patterns: words split by case, in o200k with their contraction.
+std::size_t tekken_like(const Cursor& in, Shape shape) {
+  const Char first = in.at(0);
+  if (const std::size_t end = led_word(in, first); end != 0) {
+    const bool quote = shape.contractions && in.at(end).value == '\'';
+    return quote ? std::max(end, contraction(in, end, true)) : end;
+  }
+  if (first.is(kNumber)) return digit_run(in, first.end, shape.digits);
   const unsigned symbols_end = kSpace | kLetter | kNumber;
   const Char second = in.at(first.end);
   const bool led_by_space = first.value == ' ' && second.end != 0 && !second.is(symbols_end);
@@ -176,10 +192,11 @@ std::size_t next_piece(KnownPattern pattern, std::string_view text) {
   const Cursor in{text};
   switch (pattern) {
     case KnownPattern::gpt2: return gpt2(in);
-    case KnownPattern::llama3: return llama_like(in, {kLetter, 3});
-    case KnownPattern::qwen2: return llama_like(in, {kLetter, 1});
-    case KnownPattern::qwen_marks: return llama_like(in, {kUpperLike | kLowerLike, 1});  // together: L and M
-    case KnownPattern::tekken: return tekken(in);
+    case KnownPattern::llama3: return llama_like(in, {.letters = kLetter, .digits = 3});
+    case KnownPattern::qwen2: return llama_like(in, {.letters = kLetter, .digits = 1});
+    case KnownPattern::qwen_marks: return llama_like(in, {.letters = kUpperLike | kLowerLike, .digits = 1});  // together: L and M
+    case KnownPattern::tekken: return tekken_like(in, {.digits = 1, .contractions = false});
+    case KnownPattern::o200k: return tekken_like(in, {.digits = 3, .contractions = true});
   }
   return text.size();
 }

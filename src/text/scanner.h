@@ -7,7 +7,7 @@
 namespace baton::text {
 
 /// The published split patterns that have a hand-written scanner.
-enum class KnownPattern : std::uint8_t { gpt2, llama3, qwen2, qwen_marks, tekken };
+enum class KnownPattern : std::uint8_t { gpt2, llama3, qwen2, qwen_marks, tekken, o200k };
 
 /// The scanner for a pattern as spelled in tokenizer.json, if there is one.
 std::optional<KnownPattern> known_pattern(std::string_view regex);

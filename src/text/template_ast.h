@@ -23,7 +23,7 @@ struct Expr {
     attribute,    ///< kids[0] . text
     index,        ///< kids[0] [ kids[1] ]
     slice,        ///< kids[0] [ kids[1] : kids[2] : kids[3] ]
-    call,         ///< kids[0] ( kids[1...], named )
+    call,         ///< kids[0] ( kids[1...], *spread, named, **spread_named )
     filter,       ///< kids[0] | text ( kids[1...], named ); kids[0] is null in a filter block
     test,         ///< kids[0] is text ( kids[1...], named )
     negate,       ///< not kids[0]
@@ -43,6 +43,8 @@ struct Expr {
   std::string text;
   std::vector<ExprPtr> kids;
   std::vector<std::pair<std::string, ExprPtr>> named;
+  ExprPtr spread;        ///< of calls, filters and tests: a sequence of further arguments
+  ExprPtr spread_named;  ///< a mapping of further named arguments
   std::vector<std::string> ops;
 };
 

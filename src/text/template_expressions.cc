@@ -353,24 +353,41 @@ ExprPtr ExpressionParser::subscript(ExprPtr base) {
 void ExpressionParser::arguments(Expr& call) {
   in_.expect_op("(");
   while (!in_.is_op(")") && !in_.failed()) {
-    if (in_.is_op("*") || in_.is_op("**")) in_.refuse("'*' arguments are not supported");
-    const bool named = in_.is(Kind::name) && in_.next().kind == Kind::op && in_.next().text == "=";
-    if (named) {
-      std::string name = in_.take().text;
-      in_.take();
-      call.named.emplace_back(std::move(name), expression());
-    } else {
-      if (!call.named.empty()) in_.refuse("a positional argument stands behind a named one");
-      call.kids.push_back(expression());
-    }
+    argument(call);
     if (!in_.skip_op(",")) break;
   }
   in_.expect_op(")");
-  for (const auto& kid : call.kids) {
+  const auto deepen = [&](const ExprPtr& kid) {
     if (kid) call.depth = std::max(call.depth, kid->depth + 1);
-  }
-  for (const auto& [name, kid] : call.named) call.depth = std::max(call.depth, kid->depth + 1);
+  };
+  for (const auto& kid : call.kids) deepen(kid);
+  for (const auto& [name, kid] : call.named) deepen(kid);
+  deepen(call.spread);
+  deepen(call.spread_named);
   if (call.depth > kMaxTemplateNesting) in_.refuse("the expression is nested too deeply");
+}
+
+// In order: positional ones, one *, named ones, one **.
+void ExpressionParser::argument(Expr& call) {
+  const bool last = call.spread_named != nullptr;
+  const bool named = in_.is(Kind::name) && in_.next().kind == Kind::op && in_.next().text == "=";
+  if (in_.is_op("*")) {
+    if (call.spread || last) in_.refuse("only one '*' argument may stand here");
+    in_.take();
+    call.spread = expression();
+  } else if (in_.is_op("**")) {
+    if (last) in_.refuse("only one '**' argument may stand here");
+    in_.take();
+    call.spread_named = expression();
+  } else if (named) {
+    if (last) in_.refuse("a named argument stands behind '**'");
+    std::string name = in_.take().text;
+    in_.take();
+    call.named.emplace_back(std::move(name), expression());
+  } else {
+    if (!call.named.empty() || call.spread || last) in_.refuse("a positional argument stands behind a named one");
+    call.kids.push_back(expression());
+  }
 }
 
 ExprPtr ExpressionParser::filter(ExprPtr input) {

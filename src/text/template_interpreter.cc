@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <deque>
 
 #include "text/template_runtime.h"
@@ -19,7 +18,6 @@ using Handle = Value::Handle;
 
 constexpr std::size_t kMaxOutput = 16ULL << 20;
 constexpr int kMaxDepth = 400;           // nested evaluations: expressions in blocks in macros ...
-constexpr std::int64_t kMaxRange = 100'000;  // as Jinja's sandbox
 
 enum class Flow : std::uint8_t { normal, leave, next };
 enum Function : std::uint32_t { range_function, namespace_function, dict_function, raise_function, strftime_function };
@@ -375,7 +373,25 @@ class Interpreter {
     CallArgs args;
     args.positional = eval_all(expr.kids, 1);
     for (const auto& [name, value] : expr.named) args.named.emplace_back(name, eval(*value));
+    if (expr.spread) {
+      for (Value& item : iterate(rt_, eval(*expr.spread))) args.positional.push_back(std::move(item));
+    }
+    if (expr.spread_named) spread_named(eval(*expr.spread_named), args);
     return args;
+  }
+
+  void spread_named(const Value& more, CallArgs& args) {
+    if (!more.is(Kind::map)) {
+      rt_.fail("'**' needs a mapping, not " + std::string(type_name(more)));
+      return;
+    }
+    for (const auto& [name, value] : more.members()) {
+      if (std::ranges::find(args.named, name, &std::pair<std::string, Value>::first) != args.named.end()) {
+        rt_.fail("the argument '" + name + "' is given twice");
+      }
+      args.named.emplace_back(name, value);
+    }
+    rt_.charge_bytes(more.members().size() * 64);
   }
 
   Value eval_filter(const Expr& expr, const Value& input) {
@@ -521,62 +537,19 @@ class Interpreter {
 
   Value call_function(std::uint32_t function, const CallArgs& args) {
     switch (function) {
-      case range_function: return make_range(args);
+      case range_function: return make_range(rt_, args);
       case namespace_function: return make_namespace(args);
-      case dict_function: return make_dict(args);
+      case dict_function: return bounded(make_dict(rt_, args));
       case raise_function: return rt_.raise(string_arg(rt_, args.get(0, "message"), "the template refused the conversation"));
-      default: return format_time(args);
+      default: return format_time(rt_, args);
     }
   }
-
-  Value make_range(const CallArgs& args) {
-    if (args.positional.empty() || args.positional.size() > 3 || !args.named.empty()) {
-      return rt_.fail("range() takes one to three integers");
-    }
-    const bool single = args.positional.size() == 1;
-    const std::int64_t begin = single ? 0 : integer_arg(rt_, &args.positional[0], 0);
-    const std::int64_t end = integer_arg(rt_, &args.positional[single ? 0 : 1], 0);
-    const std::int64_t step = args.positional.size() == 3 ? integer_arg(rt_, &args.positional[2], 1) : 1;
-    if (!rt_.ok()) return Value::Undefined{};
-    if (step == 0) return rt_.fail("range() step must not be zero");
-    std::vector<Value> items;
-    for (std::int64_t i = begin; step > 0 ? i < end : i > end;) {
-      if (static_cast<std::int64_t>(items.size()) == kMaxRange) return rt_.fail("the range is too large");
-      items.emplace_back(i);
-      if (__builtin_add_overflow(i, step, &i)) break;
-    }
-    if (!rt_.charge_bytes(items.size() * sizeof(Value))) return Value::Undefined{};
-    return Value::array(std::move(items));
-  }
-
-  std::vector<Value::Member> members_of(const CallArgs& args) {
-    std::vector<Value::Member> members;
-    for (const Value& source : args.positional) {
-      if (!source.is(Kind::map)) {
-        rt_.fail("expected a mapping, not " + std::string(type_name(source)));
-        return {};
-      }
-      members.insert(members.end(), source.members().begin(), source.members().end());
-    }
-    members.insert(members.end(), args.named.begin(), args.named.end());
-    rt_.charge_bytes(members.size() * 128);
-    return members;
-  }
-
-  Value make_dict(const CallArgs& args) { return bounded(Value::map(members_of(args))); }
 
   Value make_namespace(const CallArgs& args) {
-    namespaces_.push_back({Value::map(members_of(args)).members()});
+    const Value members = make_dict(rt_, args);
+    if (!rt_.ok()) return members;
+    namespaces_.push_back({members.members()});
     return Handle{Handle::Type::name_space, static_cast<std::uint32_t>(namespaces_.size() - 1)};
-  }
-
-  Value format_time(const CallArgs& args) {
-    const std::string format = string_arg(rt_, args.get(0, "format"), "");
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(rt_.now);
-    std::tm fields{};
-    gmtime_r(&seconds, &fields);
-    std::array<char, 1024> buffer{};
-    return Value(std::string(buffer.data(), std::strftime(buffer.data(), buffer.size(), format.c_str(), &fields)));
   }
 
   const Value& variables_;

@@ -98,6 +98,7 @@ class ExpressionParser {
   ast::ExprPtr test(ast::ExprPtr base);
   ast::ExprPtr single_target();
   void arguments(ast::Expr& call);
+  void argument(ast::Expr& call);
   std::string comparison_operator();
 
   TokenStream& in_;

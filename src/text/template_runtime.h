@@ -80,6 +80,11 @@ bool has_method(const Value& object, std::string_view name);
 Value apply_filter(Runtime& rt, std::string_view name, const Value& input, const CallArgs& args);
 bool apply_test(Runtime& rt, std::string_view name, const Value& input, const CallArgs& args);
 
+// Global functions (template_functions.cc).
+Value make_range(Runtime& rt, const CallArgs& args);
+Value make_dict(Runtime& rt, const CallArgs& args);
+Value format_time(Runtime& rt, const CallArgs& args);  ///< strftime_now
+
 // Arguments of a required type; errors go to the runtime.
 std::string string_arg(Runtime& rt, const Value* arg, std::string_view fallback);
 std::int64_t integer_arg(Runtime& rt, const Value* arg, std::int64_t fallback);

@@ -85,7 +85,9 @@ Value items_filter(Runtime& rt, const Value& v, const CallArgs& args) {
   return call_method(rt, v, "items", args);
 }
 
+// map, select and their kin take anything false, none included, for an empty sequence.
 Value map_filter(Runtime& rt, const Value& v, const CallArgs& args) {
+  if (!v.truthy()) return list_of({});
   std::vector<Value> out;
   const Value* attribute = args.get(SIZE_MAX, "attribute");
   const Value* otherwise = args.get(SIZE_MAX, "default");
@@ -102,6 +104,7 @@ Value map_filter(Runtime& rt, const Value& v, const CallArgs& args) {
 
 template <bool keep>
 Value select(Runtime& rt, const Value& v, const CallArgs& args) {
+  if (!v.truthy()) return list_of({});
   std::vector<Value> out;
   const std::string test = args.positional.empty() ? "" : string_arg(rt, args.get(0, ""), "");
   const CallArgs rest = args.without_first(1);
@@ -114,6 +117,7 @@ Value select(Runtime& rt, const Value& v, const CallArgs& args) {
 
 template <bool keep>
 Value select_attribute(Runtime& rt, const Value& v, const CallArgs& args) {
+  if (!v.truthy()) return list_of({});
   if (args.positional.empty()) return rt.fail("the attribute's name is missing");
   std::vector<Value> out;
   const std::string test = args.positional.size() < 2 ? "" : string_arg(rt, args.get(1, ""), "");

@@ -125,7 +125,11 @@ std::vector<std::string> decoded_tokens(const TokenizerParts& parts, const Token
     bytes[at] = std::move(text);
   };
   for (const auto& [token, id] : parts.spellings) put(id, decode_token(decoder, token));
-  for (const AddedToken& token : parts.added_tokens) put(token.id, decode_token(decoder, token.content));
+  for (const AddedToken& token : parts.added_tokens) {
+    // The reference spells a normalised token in the normalised text, so that "▁" before it comes back as a space.
+    const std::string spelling = token.normalized ? parts.normalizer.run(token.content) : token.content;
+    put(token.id, decode_token(decoder, spelling));
+  }
   return bytes;
 }
 

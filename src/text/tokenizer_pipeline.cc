@@ -59,6 +59,27 @@ PreTokenizerStage read_split(const JsonNode& node) {
   return stage;
 }
 
+// Pre-tokenizers that are a Split by another name.
+SplitStage read_fixed_split(const JsonNode& node, const std::string& type) {
+  const auto words = [](std::string_view regex, SplitBehavior behavior) {
+    return SplitStage{*Regex::compile(regex), behavior, false};
+  };
+  if (type == "Whitespace") {  // Rust's \w, which is not Oniguruma's
+    constexpr std::string_view kWord =
+        R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{200c}\x{200d}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+    SplitStage stage = words("[" + std::string(kWord) + "]+|[^\\s" + std::string(kWord) + "]+", SplitBehavior::removed);
+    stage.invert = true;
+    return stage;
+  }
+  if (type == "WhitespaceSplit") return words("\\s", SplitBehavior::removed);
+  if (type == "CharDelimiterSplit") return {node.get("delimiter").string(), SplitBehavior::removed, false};
+  if (type == "Punctuation") {
+    const JsonNode behavior = node.get("behavior");
+    return words(R"([!-/:-@\[-`{-~\p{P}])", behavior.present() ? read_behavior(behavior) : SplitBehavior::isolated);
+  }
+  node.refuse("\"" + type + "\" is not a supported pre-tokenizer");
+}
+
 PrependScheme read_scheme(const JsonNode& node) {
   const JsonNode scheme = node.get("prepend_scheme");
   // Files from before prepend_scheme have add_prefix_space.
@@ -142,6 +163,10 @@ Normalizer read_normalizer(const JsonNode& root) {
       steps.emplace_back(PrependStep{node.get("prepend").string()});
     } else if (type == "Replace") {
       steps.emplace_back(ReplaceStep{read_pattern(node.get("pattern")), node.get("content").string()});
+    } else if (type == "Strip") {
+      steps.emplace_back(TrimStep{node.get("strip_left").boolean_or(true), node.get("strip_right").boolean_or(true)});
+    } else if (type == "Lowercase") {
+      steps.emplace_back(LowercaseStep{});
     } else {
       node.refuse("\"" + type + "\" is not a supported normalizer");
     }
@@ -163,7 +188,7 @@ PreTokenizerSpec read_pre_tokenizer(const JsonNode& root) {
     } else if (type == "Digits") {
       spec.stages.push_back(DigitsStage{node.get("individual_digits").boolean_or(false)});
     } else {
-      node.refuse("\"" + type + "\" is not a supported pre-tokenizer");
+      spec.stages.push_back(read_fixed_split(node, type));
     }
   });
   return spec;
@@ -189,6 +214,10 @@ TokenDecoder read_decoder(const JsonNode& root) {
   bool fused = false;
   for_each_stage(root, "decoders", [&](const JsonNode& node, const std::string& type) {
     if (fused && type != "Strip" && type != "Fuse") node.refuse("stands behind Fuse, which is not supported");
+    const bool makes_bytes = decoder.byte_level || decoder.byte_fallback;
+    if (makes_bytes && (type == "Replace" || type == "Metaspace")) {
+      node.refuse("stands behind a decoder that makes bytes, which is not supported");
+    }
     if (type == "ByteLevel") {
       decoder.byte_level = true;
     } else if (type == "Replace") {

@@ -613,3 +613,17 @@ SNIPPETS += [
     "{% macro f1(x) %}{% if x is mapping %}{% for k, v in x|items %}{{ k }}:{{ f1(v) }},{% endfor %}{% else %}{{ x }}{% endif %}{% endmacro %}{{ f1(deep.k[0]) }}", "{% macro f1() %}{{ loop }}{% endmacro %}{{ f1() }}", "{% macro %}{% endmacro %}", "{% macro f1 %}{% endmacro %}", "{% macro f1(1) %}{% endmacro %}", "{% macro f1() %}", "{% call s %}{% endcall %}", "{{ f1 }}{% if f %}{% macro f1() %}{% endmacro %}{% endif %}",
     "{% macro f1(a) %}{{ a }}{% endmacro %}{% set g = f1 %}{{ g('x') }}", "{% macro f1(t=none) %}{{ t is none }}{% endmacro %}{{ f1() }}{{ f1(t=1) }}",
 ]
+SNIPPETS += [
+    # spread arguments
+    "{% macro f1(a, b=2, c=3) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ f1(*[7, 8]) }} {{ f1(1, *l[:1]) }} {{ f1(*[1], c=5) }} {{ f1(*[], **{'a': 4, 'c': 6}) }} {{ f1(1, b=0, **{'c': 9}) }}",
+    "{% macro f1(a) %}{{ a }}{% endmacro %}{{ f1(*n) }}", "{% macro f1(a) %}{{ a }}{% endmacro %}{{ f1(**l) }}", "{% macro f1(a) %}{{ a }}{% endmacro %}{{ f1(a=1, **{'a': 2}) }}",
+    "{% macro f1(a) %}{{ a }}{% endmacro %}{{ f1(*[1], 2) }}", "{% macro f1(a) %}{{ a }}{% endmacro %}{{ f1(**d, a=2) }}", "{% macro f1(a) %}{{ a }}{% endmacro %}{{ f1(*[1], *[2]) }}",
+    "{{ range(*[1, 9, 3])|list }}", "{{ dict(**d).a }}", "{{ l|join(*[', ']) }}", "{{ 'a-b'.split(*['-']) }}", "{{ 4 is divisibleby(*[2]) }}", "{{ namespace(**{'q': 1}).q }}",
+    "{% set calls = [range, dict] %}{{ calls[0](*[2])|list }}", "{% macro f1(a) %}{{ a }}{% endmacro %}{% set fs = [f1] %}{% set ps = [['x']] %}{% for i in range(fs|length) %}{{ fs[i](*ps[i]) }}{% endfor %}",
+    # sequence filters over nothing
+    "{{ nil|selectattr('a')|list }}{{ nil|map('upper')|list }}{{ 0|select|list }}{{ empty|reject|list }}{{ f|rejectattr('a')|list }}{{ missing|map(attribute='x')|list }}",
+    "{% for x in nil|selectattr('type', 'equalto', 'text') %}{{ x }}{% endfor %}ok", "{{ n|select|list }}", "{{ nil|map|list }}", "{{ nil|list }}",
+    # truncate
+    "{{ s|truncate(5) }}|{{ s|truncate(8, true) }}|{{ s|truncate(8, leeway=0) }}|{{ u|truncate(6, true, '…', 0) }}|{{ 'a b c d e f g h i j'|truncate(9, end='') }}|{{ s|truncate }}", "{{ n|truncate(3) }}",
+    "{{ s|truncate(2) }}", "{{ s|truncate(5, leeway=-1) }}", "{{ 'abcdefghijklmnop'|truncate(9) }}",
+]

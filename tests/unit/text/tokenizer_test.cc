@@ -53,7 +53,7 @@ TEST(Tokenizer, refuses_what_it_cannot_reproduce_and_names_it) {
       {"model", R"({"type":"BPE","vocab":{},"merges":[],"dropout":0.1})", "model.dropout dropout is not supported"},
       {"model", R"({"type":"BPE","vocab":{},"merges":[],"end_of_word_suffix":"</w>"})", "model.end_of_word_suffix"},
       {"model", R"({"type":"BPE","vocab":{}})", "model.merges must be an array"},
-      {"normalizer", R"({"type":"Lowercase"})", "normalizer \"Lowercase\" is not a supported normalizer"},
+      {"normalizer", R"({"type":"BertNormalizer"})", "normalizer \"BertNormalizer\" is not a supported normalizer"},
       {"normalizer", R"({"type":"Sequence","normalizers":[{"type":"Precompiled"}]})", "normalizer.normalizers[0] \"Precompiled\""},
       {"pre_tokenizer", R"({"type":"BertPreTokenizer"})", "pre_tokenizer \"BertPreTokenizer\""},
       {"pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})", "pre_tokenizer.pattern.Regex bad regular expression"},
@@ -62,6 +62,10 @@ TEST(Tokenizer, refuses_what_it_cannot_reproduce_and_names_it) {
       {"post_processor", R"({"type":"BertProcessing"})", "post_processor \"BertProcessing\""},
       {"post_processor", R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}],"special_tokens":{"x":{"ids":[7]}}})",
        "post_processor.special_tokens.x.ids[0] is not a token"},
+      {"pre_tokenizer", R"({"type":"Sequence","pretokenizers":[{"type":"ByteLevel"},{"type":"Digits"}]})",
+       "pre_tokenizer.pretokenizers[1] stands behind ByteLevel"},
+      {"decoder", R"({"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Metaspace"}]})",
+       "decoder.decoders[1] stands behind a decoder that makes bytes"},
       {"decoder", "null", "decoder is missing"},
       {"decoder", R"({"type":"WordPiece"})", "decoder \"WordPiece\""},
       {"decoder", R"({"type":"Strip","content":" ","start":1,"stop":0})", "decoder stands before Fuse"},
@@ -114,6 +118,9 @@ TEST(Tokenizer, a_long_run_of_unordered_marks_is_normalised_in_reasonable_time) 
   const std::string normal = normalize(text, NormalForm::nfc);
   EXPECT_TRUE(normal.starts_with("\u1EA1\u0323"));
   EXPECT_EQ(normalize(normal, NormalForm::nfc), normal);
+  for (const auto form : {NormalForm::nfd, NormalForm::nfkc, NormalForm::nfkd}) {
+    EXPECT_EQ(normalize(normalize(text, form), form), normalize(normal, form));
+  }
 }
 
 // Random text from characters around which the patterns decide.
@@ -128,7 +135,8 @@ std::string random_text(std::mt19937& random) {
 }
 
 TEST(Scanner, splits_as_the_regular_expression_does) {
-  for (const auto pattern : {KnownPattern::gpt2, KnownPattern::llama3, KnownPattern::qwen2, KnownPattern::qwen_marks, KnownPattern::tekken}) {
+  for (const auto pattern : {KnownPattern::gpt2, KnownPattern::llama3, KnownPattern::qwen2, KnownPattern::qwen_marks, KnownPattern::tekken,
+                             KnownPattern::o200k}) {
     const auto regex = Regex::compile(regex_of(pattern));
     ASSERT_TRUE(regex) << regex.error().message;
     std::mt19937 random(9);
@@ -145,6 +153,45 @@ TEST(Scanner, splits_as_the_regular_expression_does) {
       }
     }
   }
+}
+
+TEST(Regex, constructs_that_would_be_read_differently_are_refused_by_name) {
+  const std::vector<std::array<std::string, 2>> cases{
+      {R"(\p{N}{1,3}+)", "a quantifier behind an interval"}, {R"(a{3}?)", "a quantifier behind an interval"},
+      {R"([a[b]])", "a class inside a class"},                {R"([[:alpha:]])", "a class inside a class"},
+      {R"([a&&b])", "the class operator \"&&\""},             {R"([]a])", "a class that begins with \"]\""},
+      {R"([\H])", "a negated class escape inside a class"},   {R"(\R)", "the escape \"\\R\""},
+      {R"((a)\1)", "the escape \"\\1\""},                    {R"(a(?i)b)", "the group \"(?i)\""},
+      {R"((?<name>a))", "the group \"(?<n\""},               {R"(\pL)", "a property without braces"},
+      {R"(\xFF)", "the escape \"\\xFF\""},                   {"a\\", "a trailing backslash"},
+  };
+  for (const auto& [pattern, reason] : cases) {
+    const auto regex = Regex::compile(pattern);
+    ASSERT_FALSE(regex) << pattern;
+    EXPECT_EQ(regex.error().message, "bad regular expression \"" + pattern + "\": " + reason + " is not supported");
+  }
+}
+
+TEST(Regex, escapes_mean_what_they_mean_to_oniguruma) {
+  const auto matches = [](std::string_view pattern, std::string_view text) {
+    const auto regex = Regex::compile(pattern);
+    EXPECT_TRUE(regex) << pattern;
+    const auto match = regex ? regex->find(text, 0) : std::nullopt;
+    return match ? std::string(text.substr(match->begin, match->end - match->begin)) : "-";
+  };
+  EXPECT_EQ(matches(R"(\h+)", "xyAf0g"), "Af0");
+  EXPECT_EQ(matches(R"(\H)", "af "), " ");
+  EXPECT_EQ(matches(R"(\v)", "\n\v"), "\v");
+  EXPECT_EQ(matches(R"(\s)", "\u180E\u3000"), "\u3000");
+  EXPECT_EQ(matches(R"(\bword\b)", "sword word"), "word");
+  EXPECT_EQ(matches(R"(\Bord)", "ord word"), "ord");
+  EXPECT_EQ(matches(R"(^b$)", "a\nb\nc"), "b");
+  EXPECT_EQ(matches(R"(a{,2}b)", "aaab"), "aab");
+  EXPECT_EQ(matches(R"(\u00e9{2}x{)", "\u00e9\u00e9x{"), "\u00e9\u00e9x{");
+  EXPECT_EQ(matches(R"((?i)K+)", "k\u212AK"), "k\u212AK");
+  EXPECT_EQ(matches(R"(\p{^L}+)", "ab12"), "12");
+  EXPECT_EQ(matches(R"([^\W_]+)", "__a1_"), "a1");
+  EXPECT_EQ(matches(R"(\p{Lo}+)", "\U0002EBF0"), "\U0002EBF0");
 }
 
 TEST(Utf8, decoding_replaces_maximal_subparts) {
