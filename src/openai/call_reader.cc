@@ -7,7 +7,9 @@
 namespace baton::openai {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 /// The text of a JSON string with its quotes.
 std::optional<std::string> unquote(std::string_view quoted) {
@@ -127,6 +129,8 @@ void CallReader::end_value() {
   }
 }
 
-std::string CallReader::take_arguments() { return std::exchange(arguments_, {}); }
+std::string CallReader::take_arguments() {
+  return std::exchange(arguments_, {});
+}
 
 }  // namespace baton::openai

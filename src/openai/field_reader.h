@@ -37,6 +37,8 @@ class FieldReader {
   /// Moves the string out of the document.
   std::optional<std::string> string(std::string_view name);
 
+  /// The field's name with the path before it.
+  std::string full_name(std::string_view name) const { return path_ + std::string(name); }
   void fail(Errc code, std::string message, std::string_view name);
   void fail_type(std::string_view name, std::string_view expected, const Json& got);
   const std::optional<Error>& error() const { return error_; }

@@ -155,7 +155,8 @@ Result<DetokenizeRequest> parse_detokenize(std::string_view body) {
   if (!document) return std::unexpected(std::move(document.error()));
   FieldReader fields(*document);
   DetokenizeRequest request{fields.string("model").value_or(""), {}};
-  if (fields.find("tokens") == nullptr) fields.fail(Errc::invalid_request, "'tokens' must be an array of token ids.", "tokens");
+  if (fields.find("tokens") == nullptr)
+    fields.fail(Errc::invalid_request, "'tokens' must be an array of token ids.", "tokens");
   request.tokens = read_token_ids(fields, "tokens", SIZE_MAX);
   if (fields.error()) return std::unexpected(*fields.error());
   return request;

@@ -15,7 +15,9 @@ namespace baton::openai {
 enum class Endpoint : std::uint8_t { chat, completions, responses };
 
 /// Whether an endpoint takes messages, which the chat template turns into the prompt.
-constexpr bool takes_messages(Endpoint endpoint) { return endpoint != Endpoint::completions; }
+constexpr bool takes_messages(Endpoint endpoint) {
+  return endpoint != Endpoint::completions;
+}
 
 /// One message of a chat. Text parts of a content array are joined with newlines, as vLLM does.
 struct ChatMessage {
@@ -42,13 +44,13 @@ struct Tools {
 
 /// What the client wants to see of the prompt and of the tokens, beside the text.
 struct Shown {
-  bool echo = false;            ///< completions: the prompt before the text; chat: an assistant's last message
-  bool token_ids = false;       ///< ids of prompt and output
-  bool tokens_as_ids = false;   ///< "token_id:7" instead of a token's text in logprobs
-  bool include_stop = false;    ///< the stop string stays at the end of the text
-  bool skip_special = true;     ///< special tokens are not text
-  bool discard_output = false;  ///< max_tokens 0: only the prompt is asked for
-  std::int32_t logprobs = -1;   ///< -1: none; how many alternatives per output token
+  bool echo = false;                  ///< completions: the prompt before the text; chat: an assistant's last message
+  bool token_ids = false;             ///< ids of prompt and output
+  bool tokens_as_ids = false;         ///< "token_id:7" instead of a token's text in logprobs
+  bool include_stop = false;          ///< the stop string stays at the end of the text
+  bool skip_special = true;           ///< special tokens are not text
+  bool discard_output = false;        ///< max_tokens 0: only the prompt is asked for
+  std::int32_t logprobs = -1;         ///< -1: none; how many alternatives per output token
   std::int32_t prompt_logprobs = -1;  ///< the field `prompt_logprobs` of an answer; echo's are in `logprobs`
 };
 
@@ -66,8 +68,8 @@ struct Request {
   std::string chat_template_kwargs_json;  ///< chat: object of extra template variables; empty: none
   std::string echo_json;                  ///< responses: members of the answer that repeat the request
   bool add_generation_prompt = true;
-  bool continue_final_message = false;  ///< the answer goes on where the last message stops
-  bool add_special_tokens = true;       ///< default: completions true, chat false (the template prints BOS itself)
+  bool continue_final_message = false;      ///< the answer goes on where the last message stops
+  bool add_special_tokens = true;           ///< default: completions true, chat false (the template prints BOS itself)
   std::int32_t truncate_prompt_tokens = 0;  ///< 0: no; n: the n tokens kept; -1: as many as the context takes
   bool truncate_right = false;              ///< keep the first tokens instead of the last
 

@@ -73,9 +73,10 @@ class Found {
 void refuse_any(FieldReader& fields, std::span<const std::string_view> names) {
   for (const std::string_view name : names) {
     if (fields.find(name) == nullptr) continue;
-    fields.fail(Errc::unsupported_parameter,
-                "'" + std::string(name) + "' is not supported; use a JSON schema, a regular expression or a choice.",
-                name);
+    fields.fail(
+        Errc::unsupported_parameter,
+        "'" + fields.full_name(name) + "' is not supported; use a JSON schema, a regular expression or a choice.",
+        name);
   }
 }
 

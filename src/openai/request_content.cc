@@ -120,7 +120,8 @@ std::optional<Prompt> as_prompt(json& value) {
 std::vector<ChatMessage> read_messages(FieldReader& fields, std::string_view name) {
   json* list = fields.find(name);
   if (list == nullptr || !list->is_array() || list->empty()) {
-    fields.fail(Errc::invalid_request, "'" + std::string(name) + "' must be a non-empty array of message objects.", name);
+    fields.fail(Errc::invalid_request, "'" + std::string(name) + "' must be a non-empty array of message objects.",
+                name);
     return {};
   }
   std::vector<ChatMessage> messages;

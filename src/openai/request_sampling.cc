@@ -137,10 +137,10 @@ std::vector<std::string> read_bad_words(FieldReader& fields) {
   json* list = fields.find("bad_words");
   if (list == nullptr) return {};
   std::vector<std::string> words;
-  const bool usable = list->is_array() && list->size() <= kMaxBadWords &&
-                      std::ranges::all_of(*list, [](const json& item) {
-                        return item.is_string() && !item.get_ref<const std::string&>().empty();
-                      });
+  const bool usable =
+      list->is_array() && list->size() <= kMaxBadWords && std::ranges::all_of(*list, [](const json& item) {
+        return item.is_string() && !item.get_ref<const std::string&>().empty();
+      });
   if (!usable) {
     fields.fail(Errc::invalid_request,
                 "'bad_words' must be an array of at most " + std::to_string(kMaxBadWords) + " non-empty strings.",

@@ -22,7 +22,8 @@ json* function_of(FieldReader& fields, json& tool, const std::string& path) {
   const bool usable = tool.is_object() && (!tool.contains("type") || text_member(tool, "type") == "function") &&
                       tool.contains("function") && tool["function"].is_object();
   if (!usable) {
-    fields.fail(Errc::invalid_request, "'" + path + R"(' must be {"type": "function", "function": {"name": …}}.)", path);
+    fields.fail(Errc::invalid_request, "'" + path + R"(' must be {"type": "function", "function": {"name": …}}.)",
+                path);
     return nullptr;
   }
   json& function = tool["function"];
@@ -154,8 +155,8 @@ void read_template_options(FieldReader& fields, Request& request) {
   const auto generation = fields.boolean("add_generation_prompt");
   request.continue_final_message = fields.boolean("continue_final_message").value_or(false);
   if (request.continue_final_message && generation.value_or(false)) {
-    fields.fail(Errc::invalid_request,
-                "'continue_final_message' and 'add_generation_prompt' cannot both be true.", "continue_final_message");
+    fields.fail(Errc::invalid_request, "'continue_final_message' and 'add_generation_prompt' cannot both be true.",
+                "continue_final_message");
   }
   request.add_generation_prompt = generation.value_or(!request.continue_final_message);
   request.chat_template = fields.string("chat_template").value_or("");

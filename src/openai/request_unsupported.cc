@@ -9,10 +9,19 @@ namespace {
 using json = Json;
 
 /// Fields that would change the output whenever they hold anything but null, false, "", [] or {}.
-constexpr std::array<std::string_view, 13> kRefusedWhenSet{
-    "suffix",        "use_beam_search",   "functions",          "logits_processors", "logprob_token_ids",
-    "cache_salt",    "return_prompt_text", "audio",              "web_search_options", "prompt_embeds",
-    "vllm_xargs",    "kv_transfer_params", "repetition_detection"};
+constexpr std::array<std::string_view, 13> kRefusedWhenSet{"suffix",
+                                                           "use_beam_search",
+                                                           "functions",
+                                                           "logits_processors",
+                                                           "logprob_token_ids",
+                                                           "cache_salt",
+                                                           "return_prompt_text",
+                                                           "audio",
+                                                           "web_search_options",
+                                                           "prompt_embeds",
+                                                           "vllm_xargs",
+                                                           "kv_transfer_params",
+                                                           "repetition_detection"};
 
 bool is_set(const json& value) {
   if (value.is_boolean()) return value.get<bool>();

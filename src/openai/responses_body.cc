@@ -11,10 +11,14 @@ enum class Status : std::uint8_t { in_progress, completed, incomplete, failed };
 
 std::string_view status_name(Status status) {
   switch (status) {
-    case Status::in_progress: return "in_progress";
-    case Status::completed: return "completed";
-    case Status::incomplete: return "incomplete";
-    case Status::failed: break;
+    case Status::in_progress:
+      return "in_progress";
+    case Status::completed:
+      return "completed";
+    case Status::incomplete:
+      return "incomplete";
+    case Status::failed:
+      break;
   }
   return "failed";
 }

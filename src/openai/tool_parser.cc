@@ -20,9 +20,9 @@ std::string_view marker_of(ToolFormat format) {
   return {};
 }
 
-/// What may stand before, between and behind the objects of calls.
+/// What may stand between and behind the objects of calls.
 std::string_view between_calls(ToolFormat format) {
-  if (format == ToolFormat::mistral || format == ToolFormat::call_list) return " \t\r\n[,]";
+  if (format == ToolFormat::mistral || format == ToolFormat::call_list) return " \t\r\n,]";
   return format == ToolFormat::llama_json ? " \t\r\n;," : kSpace;
 }
 
@@ -40,7 +40,9 @@ std::size_t undecided_suffix(std::string_view text, std::string_view marker) {
   return text.size() - (last == std::string_view::npos ? 0 : last + 1);
 }
 
-bool could_become(std::string_view text, std::string_view whole) { return whole.starts_with(text.substr(0, whole.size())); }
+bool could_become(std::string_view text, std::string_view whole) {
+  return whole.starts_with(text.substr(0, whole.size()));
+}
 
 }  // namespace
 
@@ -76,14 +78,22 @@ void ToolParser::feed(std::string_view text, Piece& out) {
 /// One step on; false: more text is needed.
 bool ToolParser::advance(Piece& out) {
   switch (at_) {
-    case At::start: return at_start();
-    case At::content: return in_content(out);
-    case At::open: return at_open();
-    case At::name: return in_name(out);
-    case At::object: return in_object(out);
-    case At::arguments: return in_arguments(out);
-    case At::after: return after_call();
-    case At::rest: break;
+    case At::start:
+      return at_start();
+    case At::content:
+      return in_content(out);
+    case At::open:
+      return at_open();
+    case At::name:
+      return in_name(out);
+    case At::object:
+      return in_object(out);
+    case At::arguments:
+      return in_arguments(out);
+    case At::after:
+      return after_call();
+    case At::rest:
+      break;
   }
   out.text += held_;
   held_.clear();
@@ -135,7 +145,8 @@ bool ToolParser::in_content(Piece& out) {
 
 /// Before a call: what may stand there is passed over.
 bool ToolParser::at_open() {
-  const std::string_view passed = between_calls(options_.format);
+  const bool list = options_.format == ToolFormat::mistral || options_.format == ToolFormat::call_list;
+  const std::string_view passed = list ? " \t\r\n[" : between_calls(options_.format);
   const std::size_t first = std::min(held_.find_first_not_of(passed), held_.size());
   candidate_ += held_.substr(0, first);
   held_.erase(0, first);

@@ -14,10 +14,11 @@ namespace baton::openai {
 enum class ToolFormat : std::uint8_t {
   none,        ///< not at all: everything is content
   hermes,      ///< <tool_call>{"name":…,"arguments":{…}}</tool_call>, as Qwen and Hermes
-  llama_json,  ///< the whole answer is {"name":…,"parameters":{…}}, several joined with ';', after <|python_tag|> or not
-  mistral,     ///< [TOOL_CALLS] and then [{"name":…,"arguments":{…}}, …], or NAME{…}
-  call_list,   ///< the whole answer is [{"name":…,"parameters":{…}}, …]: forced by a constraint
-  arguments,   ///< the whole answer is the arguments of one known function: forced by a constraint
+  llama_json,  ///< the whole answer is {"name":…,"parameters":{…}}, several joined with ';', after <|python_tag|> or
+               ///< not
+  mistral,    ///< [TOOL_CALLS] and then [{"name":…,"arguments":{…}}, …], or NAME{…}
+  call_list,  ///< the whole answer is [{"name":…,"parameters":{…}}, …]: forced by a constraint
+  arguments,  ///< the whole answer is the arguments of one known function: forced by a constraint
 };
 
 /// Splits the text of one answer into content and tool calls while it comes. However the text is cut, the pieces add up
@@ -60,7 +61,7 @@ class ToolParser {
   std::string held_;       ///< not decided yet
   std::string candidate_;  ///< what was taken of a call whose name is not known yet
   CallReader call_;
-  JsonSpan span_;  ///< arguments after a bare name
+  JsonSpan span_;               ///< arguments after a bare name
   bool begun_ = false;          ///< the current call was announced
   bool has_arguments_ = false;  ///< the current call
   bool skip_space_ = false;     ///< a call has just ended

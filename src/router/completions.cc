@@ -1,14 +1,12 @@
 #include "router/completions.h"
 
 #include <array>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "core/log.h"
 #include "router/answers.h"
 #include "router/generation.h"
+#include "router/offload.h"
 #include "router/prompt.h"
 #include "router/traits.h"
 
@@ -19,34 +17,14 @@ namespace asio = aio::asio;
 namespace {
 
 constexpr int kClientGone = 499;
-/// Bodies above this go to another thread: tokenising takes about a millisecond per 16 KB, which other streams would
-/// see as a pause.
-constexpr std::size_t kInlineBytes = 16U << 10;
 /// Stream bytes a slow reader may leave unsent before it is given up, beside the time limit of a write.
 constexpr std::size_t kMaxPendingBytes = 4U << 20;
-
-/// Runs `work` on the pool and resumes on the awaiting coroutine's executor.
-template <class Work>
-asio::awaitable<std::invoke_result_t<Work>> run_on(asio::thread_pool& pool, Work work) {
-  using Answer = std::invoke_result_t<Work>;
-  auto initiate = [&pool, &work](auto handler) {
-    auto executor = asio::get_associated_executor(handler);
-    asio::post(pool, [handler = std::move(handler), executor, &work]() mutable {
-      auto answer = std::make_unique<Answer>(work());
-      asio::post(executor, [handler = std::move(handler), answer = std::move(answer)]() mutable {
-        std::move(handler)(std::move(*answer));
-      });
-    });
-  };
-  auto token = asio::use_awaitable;
-  co_return co_await asio::async_initiate<decltype(token), void(Answer)>(std::move(initiate), token);
-}
 
 asio::awaitable<Result<PreparedRequest>> prepare(CompletionsContext& context, openai::Endpoint endpoint,
                                                  std::string body) {
   if (body.size() <= kInlineBytes) co_return prepare_request(context.model, endpoint, body);
   auto work = [&context, endpoint, &body] { return prepare_request(context.model, endpoint, body); };
-  co_return co_await run_on(context.tokenizers, std::move(work));
+  co_return co_await run_on(context.tokenizers, work);
 }
 
 /// Request header that asks for the reasons of the placement, and response header that carries them.
@@ -55,14 +33,6 @@ constexpr std::string_view kExplainHeader = "x-baton-explain";
 bool wants_explanation(const http::Request& request) {
   const std::string_view value = request.header(kExplainHeader);
   return value == "1" || http::equals_ignoring_case(value, "true");
-}
-
-Result<void> check_content_type(const http::Request& request) {
-  const std::string_view type = request.header("content-type");
-  const std::string_view media = type.substr(0, type.find_first_of("; \t"));
-  if (media.empty() || http::equals_ignoring_case(media, "application/json")) return {};
-  return fail(Errc::unsupported_media_type,
-              "Unsupported content type; send JSON with the header 'Content-Type: application/json'.");
 }
 
 /// One HTTP answer under way, with what every path needs.

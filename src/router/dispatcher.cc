@@ -328,6 +328,23 @@ void Dispatcher::report_readiness() {
   board_.set_not_ready(shard_index_, std::move(reasons));
 }
 
+void Dispatcher::publish_demand(const schedule::CoordinatorStats& now) {
+  metrics_.golden_ratio.with({shard_}).set(now.golden_ratio);
+  metrics_.pool_load.with({shard_, "prefill"}).set(now.prefill_load);
+  metrics_.pool_load.with({shard_, "decode"}).set(now.decode_load);
+  metrics_.pool_work_s.with({shard_, "prefill"}).set(now.prefill_work_s);
+  metrics_.pool_work_s.with({shard_, "decode"}).set(now.decode_work_s);
+  const auto forecast = [this](std::string_view figure, double value) {
+    metrics_.length_forecast.with({shard_, figure}).set(value);
+  };
+  forecast("observed", static_cast<double>(now.lengths.observed));
+  forecast("mean_absolute_error", now.lengths.mean_absolute_error);
+  forecast("mean_actual", now.lengths.mean_actual);
+  forecast("mean_predicted", now.lengths.mean_predicted);
+  forecast("p50_coverage", now.lengths.p50_coverage);
+  forecast("p90_coverage", now.lengths.p90_coverage);
+}
+
 void Dispatcher::publish_gauges() {
   const schedule::CoordinatorStats& now = coordinator_.stats();
   metrics_.queued.with({shard_}).set(now.queued);
@@ -336,6 +353,10 @@ void Dispatcher::publish_gauges() {
   metrics_.replays.add(now.replays - published_.replays);
   metrics_.placements.with({"split"}).add(now.split - published_.split);
   metrics_.placements.with({"local"}).add(now.local - published_.local);
+  metrics_.shed.add(now.shed - published_.shed);
+  metrics_.fallbacks.add(now.fallbacks - published_.fallbacks);
+  metrics_.flips.add(now.flips - published_.flips);
+  publish_demand(now);
   published_ = now;
   if (shard_ != "0") return;  // every shard has the same workers
   for (const Role role : {Role::prefill, Role::decode, Role::both}) {

@@ -96,6 +96,7 @@ class Dispatcher {
   void on_worker_event(WorkerLink& link, const schedule::Event& event);
   void on_load(const WorkerLink& link, const wire::Load& load);
   void recompute_max_context();
+  void publish_demand(const schedule::CoordinatorStats& now);
   void report_readiness();
   void end(RequestId request, const std::function<void(const Target&)>& tell);
   Error advised(const Error& error) const;

@@ -194,7 +194,8 @@ std::vector<openai::Choice> Generation::best_choices() {
     std::vector<std::size_t> order;
     for (std::size_t k = 0; k < per_prompt(); ++k) order.push_back(first + k);
     if (n < per_prompt()) {
-      std::ranges::stable_sort(order, std::greater{}, [this](std::size_t i) { return choices_[i].text.mean_logprob(); });
+      std::ranges::stable_sort(order, std::greater{},
+                               [this](std::size_t i) { return choices_[i].text.mean_logprob(); });
     }
     for (std::size_t k = 0; k < n; ++k) chosen.push_back(std::move(choices_[order[k]].result));
   }

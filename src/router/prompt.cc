@@ -89,10 +89,10 @@ Error too_long(const openai::Request& request, std::int64_t length, std::int64_t
                       : request.endpoint == openai::Endpoint::chat      ? "messages"
                                                                         : "input";
   return {Errc::context_length_exceeded,
-          "This model's maximum context length is " + std::to_string(max_context) +
-              " tokens. However, you requested " + std::to_string(length + wanted) + " tokens (" +
-              std::to_string(length) + " in the " + field + ", " + std::to_string(wanted) +
-              " in the completion). Please reduce the length of the " + field + " or completion.",
+          "This model's maximum context length is " + std::to_string(max_context) + " tokens. However, you requested " +
+              std::to_string(length + wanted) + " tokens (" + std::to_string(length) + " in the " + field + ", " +
+              std::to_string(wanted) + " in the completion). Please reduce the length of the " + field +
+              " or completion.",
           field};
 }
 
@@ -100,10 +100,10 @@ Error too_long(const openai::Request& request, std::int64_t length, std::int64_t
 
 Result<void> check_model(const ServedModel& model, std::string_view named) {
   if (named.empty() || named == model.name) return {};
-  return fail(Errc::model_not_found,
-              "The model '" + std::string(named.substr(0, 256)) + "' does not exist; this server has '" + model.name +
-                  "'.",
-              "model");
+  return fail(
+      Errc::model_not_found,
+      "The model '" + std::string(named.substr(0, 256)) + "' does not exist; this server has '" + model.name + "'.",
+      "model");
 }
 
 Result<PreparedRequest> prepare_request(const ServedModel& model, openai::Endpoint endpoint, std::string_view body) {

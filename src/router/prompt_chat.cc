@@ -14,7 +14,9 @@ using openai::ToolFormat;
 using openai::Tools;
 using text::Value;
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 /// `error` as one of the request's field.
 std::unexpected<Error> blame(std::string_view field, Error error) {
