@@ -75,7 +75,7 @@ std::vector<std::string> refused_bodies() {
   std::string utf16;
   for (const char c : good) utf16 += {c, '\0'};
   return {"", " ", "\n", "[]", "[" + good + "]", "1", "\"x\"", "null", "true", good + good, good + "x", good + ",", good + "]",
-          "x" + good, good.substr(0, good.size() - 1), good.substr(1), utf16, "\xff\xfe" + utf16, "\0"s + good,
+          "x" + good, good.substr(0, good.size() - 1), good.substr(1), utf16, "\xff\xfe" + utf16, good + "\0"s, good + "\0 more"s, "\0"s + good,
           "prompt=x&max_tokens=1", "{}}", "{", "}", "<xml/>", "//" + good, good + "//"};
 }
 

@@ -160,7 +160,7 @@ TEST_F(RouterTest, counts_its_gauges_down_on_every_way_out) {
 }
 
 TEST_F(RouterTest, gives_up_a_reader_that_stops_and_serves_the_others) {
-  config.limits.write_timeout = 300ms;
+  config.limits.write_timeout = 1s;
   auto& worker = add_worker({.script = bytes_of("abc"), .forever = true, .keep_specs = false});
   start();
   RawClient stuck(router->port(), 4096);
