@@ -93,10 +93,12 @@ TEST_F(RouterTest, forces_tool_calls_by_a_constraint) {
 TEST_F(RouterTest, writes_earlier_calls_and_results_for_templates_without_tools) {
   auto& worker = add_worker({.script = bytes_of("x")});
   start();
-  const json messages = json::parse(R"([{"role":"user","content":"q"},
-    {"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},
-    {"role":"tool","tool_call_id":"1","content":"r"}])");
-  ASSERT_EQ(post(kChat, {{"messages", messages}}).status, 200);
+  // As text, because the order of members counts.
+  const std::string body = R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,)"
+                           R"("tool_calls":[{"id":"1","type":"function","function":{"name":"f",)"
+                           R"("arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"1","content":"r"}]})";
+  test::RawClient client(router->port());
+  ASSERT_EQ(client.exchange("POST", kChat, body).status, 200);
   const auto tokens = worker.specs()[0].tokens;
   EXPECT_EQ(std::string(tokens.begin(), tokens.end()),
             "user:q\nassistant:\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>\n"
@@ -217,6 +219,9 @@ TEST_F(RouterTest, passes_masks_on_as_token_ids) {
   EXPECT_EQ(sampling.bad_words, (std::vector<std::vector<TokenId>>{bytes_of("no")}));  // " no" has another length
   EXPECT_EQ(sampling.allowed_token_ids, bytes_of("xy"));
   EXPECT_EQ(sampling.constraint, (Constraint{Constraint::Kind::regex, "x+"}));
+  const auto bad = post(kText, {{"prompt", "a"}, {"guided_regex", "("}});
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_EQ(json::parse(bad.body)["error"]["param"], "guided_regex");
   for (const char* field : {"allowed_token_ids", "stop_token_ids"}) {
     const auto refused = post(kText, {{"prompt", "a"}, {field, {257}}});
     EXPECT_EQ(refused.status, 400);
