@@ -2,16 +2,29 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "baton/types.h"
+
+namespace baton::perf {
+struct Catalogue;
+}
 
 namespace baton {
 
 enum class EngineKind : std::uint8_t { native, simulated, vllm, sglang, openai };
 enum class KvProtocol : std::uint8_t { automatic, rdma, tcp, shm };
 enum class PlacementPolicy : std::uint8_t { round_robin, least_loaded, power_of_two, prefix_aware, cost };
+
+/// How `engine: simulated` behaves.
+struct SimulationConfig {
+  double time_scale = 1.0;                ///< times the cost model's duration of a step; 0: at once
+  std::int32_t output_tokens = 256;       ///< mean of the drawn lengths at which answers end
+  std::int32_t kv_bytes_per_token = 64;   ///< of KV really stored and handed over
+  friend bool operator==(const SimulationConfig&, const SimulationConfig&) = default;
+};
 
 /// One entry of prefill_workers / decode_workers / workers.
 struct WorkerConfig {
@@ -34,6 +47,7 @@ struct WorkerConfig {
   bool spawn = false;          ///< `batond --local` starts it (implied for hosts on this machine)
   std::int32_t threads = 0;    ///< CPU engine threads; 0: cores / workers on this host
   double kv_cache_gib = 0.0;   ///< KV pool; 0: chosen by the worker
+  SimulationConfig simulation;
   friend bool operator==(const WorkerConfig&, const WorkerConfig&) = default;
 };
 
@@ -153,6 +167,8 @@ struct Config {
   SloConfig slo;                     ///< of classes that leave theirs open; built-in classes take it too
   std::string auth_token;  ///< shared token between router and workers; empty: none
   std::string log_level = "info";
+  std::string prices;  ///< file of GPU types and prices, resolved like model_path; empty: the built-in ones
+  std::shared_ptr<const perf::Catalogue> catalogue;  ///< read from it; null: the built-in one (config::catalogue_of)
   std::vector<std::string> notes;  ///< accepted but worth a warning in the log; not compared by diff
 };
 

@@ -1,11 +1,11 @@
 #include "config/config.h"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <memory>
 #include <utility>
 
+#include "config/prices.h"
+#include "config/read_file.h"
 #include "config/reader.h"
 #include "config/rules.h"
 #include "config/yaml_tree.h"
@@ -33,15 +33,29 @@ void append_replicas(const WorkerConfig& entry, std::vector<WorkerConfig>& worke
   }
 }
 
+/// Relative to the configuration's own directory.
+std::string beside(const std::string& source, const std::string& file) {
+  const fs::path path(file);
+  if (file.empty() || path.is_absolute()) return file;
+  return (fs::path(source).parent_path() / path).lexically_normal().string();
+}
+
 /// A model that is itself a path ("./weights") counts as model_path.
 void resolve_model_path(Config& config) {
   if (config.model_path.empty() && (config.model.starts_with("./") || config.model.starts_with("../"))) {
     config.model_path = config.model;
   }
-  if (config.model_path.empty()) return;
-  const fs::path path(config.model_path);
-  if (path.is_absolute()) return;
-  config.model_path = (fs::path(config.source).parent_path() / path).lexically_normal().string();
+  config.model_path = beside(config.source, config.model_path);
+}
+
+/// Problems of the price list, which has lines of its own.
+std::vector<ConfigProblem> read_prices(Config& config, const std::string& source) {
+  if (config.prices.empty()) return {};
+  config.prices = beside(source, config.prices);
+  auto catalogue = load_catalogue(config.prices);
+  if (!catalogue) return std::move(catalogue.error());
+  config.catalogue = std::make_shared<const perf::Catalogue>(std::move(*catalogue));
+  return {};
 }
 
 Config completed(ReadConfig read, const std::string& source, std::vector<std::string> notes) {
@@ -71,25 +85,21 @@ std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view 
     return std::unexpected(std::move(problems).take());
   }
   ReadConfig read = read_config(*root, problems);
-  std::vector<std::string> notes = check_rules(read, *root, problems);
-  if (!problems.empty()) return std::unexpected(std::move(problems).take());
+  const std::vector<ConfigProblem> of_prices = read_prices(read.config, source_name);
+  // Without the price list the known GPU types are not known.
+  std::vector<std::string> notes = of_prices.empty() ? check_rules(read, *root, problems) : std::vector<std::string>();
+  if (!problems.empty() || !of_prices.empty()) {
+    std::vector<ConfigProblem> all = std::move(problems).take();
+    all.insert(all.end(), of_prices.begin(), of_prices.end());
+    return std::unexpected(std::move(all));
+  }
   return completed(std::move(read), source_name, std::move(notes));
 }
 
 std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    return std::unexpected(one_problem(path, "this is a directory; name the YAML file in it"));
-  }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::unexpected(one_problem(path, std::string("cannot be opened: ") + std::strerror(errno)));
-  // One byte more than allowed tells a large file from a full one, without reading all of it.
-  std::string text(kMaxYamlBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return std::unexpected(one_problem(path, std::string("cannot be read: ") + std::strerror(errno)));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return parse_config(text, path);
+  const auto text = read_file(path);
+  if (!text) return std::unexpected(std::vector{text.error()});
+  return parse_config(*text, path);
 }
 
 std::string format_problems(const std::vector<ConfigProblem>& problems) {

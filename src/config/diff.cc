@@ -7,6 +7,8 @@
 #include <utility>
 #include <variant>
 
+#include "config/prices.h"
+
 namespace baton::config {
 namespace {
 
@@ -62,6 +64,9 @@ bool ConfigDiff::needs_restart() const {
 ConfigDiff diff(const Config& before, const Config& after) {
   ConfigDiff out;
   compare(before, after, "", out.values);
+  if (before.prices == after.prices && catalogue_of(before) != catalogue_of(after)) {
+    out.values.push_back({"prices", Apply::live});  // the file has other content now
+  }
   std::map<std::pair<std::string_view, int>, const WorkerConfig*> old_workers;
   for (const WorkerConfig& worker : before.workers) old_workers.emplace(address(worker), &worker);
   for (const WorkerConfig& worker : after.workers) {

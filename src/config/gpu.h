@@ -1,29 +1,26 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 
+#include "perf/catalogue.h"
+
 namespace baton::config {
 
-/// A gpu_type the configuration knows, and the number formats its hardware computes in.
-struct GpuType {
-  std::string_view name;
-  bool has_bf16 = false;
-  bool has_fp8 = false;
-};
+inline bool has_fp8(const perf::GpuSpec& gpu) {
+  return gpu.fp8_flops > 0;
+}
+inline bool has_bf16(const perf::GpuSpec& gpu) {
+  return gpu.bf16_flops > 0;
+}
+inline bool lacks_bf16(const perf::GpuSpec& gpu) {
+  return !has_bf16(gpu);
+}
 
-/// Every known type, in the order documentation lists them.
-std::span<const GpuType> gpu_types();
+/// Message for a gpu_type that the catalogue lacks: the nearest name, all names, and how to add one.
+std::string unknown_gpu_type(const perf::Catalogue& catalogue, std::string_view name);
 
-/// By exact name; null if unknown.
-const GpuType* find_gpu_type(std::string_view name);
-
-/// What is wrong with a GPU type that find_gpu_type does not know, as a message for the user: the one that was probably
-/// meant, and all there are.
-std::string unknown_gpu_type(std::string_view name);
-
-/// "H100_SXM5, H100_PCIe, …": the types for which `wanted` holds.
-std::string gpu_type_names(bool (*wanted)(const GpuType&));
+/// "H100_SXM5, H100_PCIe, …": the types for which `wanted` holds, in the catalogue's order.
+std::string gpu_type_names(const perf::Catalogue& catalogue, bool (*wanted)(const perf::GpuSpec&));
 
 }  // namespace baton::config

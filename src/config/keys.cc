@@ -15,7 +15,7 @@ constexpr int number(auto enumerator) {
 constexpr std::array kRoles{Choice{"prefill", number(Role::prefill)}, Choice{"decode", number(Role::decode)},
                             Choice{"both", number(Role::both)}};
 constexpr std::array kEngines{
-    Choice{"native", number(EngineKind::native)}, Choice{"simulated", number(EngineKind::simulated), false},
+    Choice{"native", number(EngineKind::native)}, Choice{"simulated", number(EngineKind::simulated)},
     Choice{"vllm", number(EngineKind::vllm), false}, Choice{"sglang", number(EngineKind::sglang), false},
     Choice{"openai", number(EngineKind::openai), false}};
 constexpr std::array kProtocols{Choice{"auto", number(KvProtocol::automatic)}, Choice{"rdma", number(KvProtocol::rdma)},
@@ -109,7 +109,13 @@ constexpr std::array kTopKeys{
     Key<Config>{
         {.name = "log_level", .help = "Least level written to the log", .choices = kLogLevels, .apply = Apply::live},
         &Config::log_level},
-    Key<Config>{{.name = "prices", .help = "Price list of GPU types"}, NotSupported{}},
+    Key<Config>{{.name = "prices",
+                 .help = "File of [GPU types and prices](#gpu-types-and-prices); a relative path starts at this file's "
+                         "directory",
+                 .bounds = kPathLength,
+                 .apply = Apply::live,
+                 .default_note = "the built-in ones"},
+                &Config::prices},
     Key<Config>{{.name = "tls", .help = "Encryption of the HTTP endpoint"}, NotSupported{}},
     Key<Config>{{.name = "metrics", .help = "Settings of the metrics endpoint"}, NotSupported{}},
     Key<Config>{{.name = "discovery", .help = "Workers found through a registry"}, NotSupported{}},
@@ -197,30 +203,47 @@ constexpr std::array kWorkerKeys{
     Key<WorkerConfig>{
         {.name = "spawn", .help = "`batond --local` starts this worker", .default_note = "hosts of this machine only"},
         &WorkerConfig::spawn},
+    Key<WorkerConfig>{{.name = "simulation", .help = "Of `engine: simulated`", .apply = Apply::worker_restart},
+                      &WorkerConfig::simulation},
     Key<WorkerConfig>{{.name = "price_per_hour",
                        .help = "US dollars for the whole worker",
                        .bounds = {0, 1'000'000},
                        .apply = Apply::live,
-                       .default_note = "unknown",
-                       .is_inert = true},
+                       .default_note = "GPUs at the price list's rate"},
                       &WorkerConfig::price_per_hour},
     Key<WorkerConfig>{
-        {.name = "spot", .help = "The worker may be withdrawn at short notice", .apply = Apply::live, .is_inert = true},
+        {.name = "spot", .help = "The worker may be withdrawn at short notice", .apply = Apply::live},
         &WorkerConfig::spot},
     Key<WorkerConfig>{{.name = "zone",
                        .help = "Zone of the data centre",
                        .bounds = kNameLength,
                        .apply = Apply::live,
-                       .default_note = "none",
-                       .is_inert = true},
+                       .default_note = "none"},
                       &WorkerConfig::zone},
     Key<WorkerConfig>{{.name = "rack",
                        .help = "Rack of the data centre",
                        .bounds = kNameLength,
                        .apply = Apply::live,
-                       .default_note = "none",
-                       .is_inert = true},
+                       .default_note = "none"},
                       &WorkerConfig::rack},
+};
+
+constexpr std::array kSimulationKeys{
+    Key<SimulationConfig>{{.name = "time_scale",
+                           .help = "Times the duration the cost model gives a step; 0: no time at all",
+                           .bounds = {0, 1000},
+                           .apply = Apply::worker_restart},
+                          &SimulationConfig::time_scale},
+    Key<SimulationConfig>{{.name = "output_tokens",
+                           .help = "Mean length of an answer; each ends by itself at a length drawn for it",
+                           .bounds = {1, 1'000'000},
+                           .apply = Apply::worker_restart},
+                          &SimulationConfig::output_tokens},
+    Key<SimulationConfig>{{.name = "kv_bytes_per_token",
+                           .help = "KV that is really stored and moved, rounded up to 64 bytes",
+                           .bounds = {64, 1 << 24},
+                           .apply = Apply::worker_restart},
+                          &SimulationConfig::kv_bytes_per_token},
 };
 
 constexpr std::array kListenKeys{
@@ -339,6 +362,10 @@ std::span<const Key<Config>> keys<Config>() {
 template <>
 std::span<const Key<WorkerConfig>> keys<WorkerConfig>() {
   return kWorkerKeys;
+}
+template <>
+std::span<const Key<SimulationConfig>> keys<SimulationConfig>() {
+  return kSimulationKeys;
 }
 template <>
 std::span<const Key<ListenConfig>> keys<ListenConfig>() {

@@ -42,7 +42,6 @@ struct KeyInfo {
   std::string_view default_note = {};  ///< shown in place of the default value of the struct
   std::string_view format = "text";    ///< "text", or what a text key holds: "host", "GPU type", "name"
   bool is_required = false;
-  bool is_inert = false;             ///< accepted for later releases: using it earns a note that it has no effect yet
   bool is_secret = false;            ///< its value appears in no message
   std::string_view synonym_of = {};  ///< another key with the same target; only one of them may be given
   std::string_view nested = {};      ///< text key written as a map with this one key: `auth: {token: …}`
@@ -57,7 +56,7 @@ using Target =
     std::variant<NotSupported, std::string S::*, std::int32_t S::*, std::int64_t S::*, std::uint16_t S::*, double S::*,
                  bool S::*, std::chrono::milliseconds S::*, std::vector<std::string> S::*, Role S::*, EngineKind S::*,
                  KvProtocol S::*, PlacementPolicy S::*, ListenConfig S::*, KvTransferConfig S::*, LimitsConfig S::*,
-                 SchedulingConfig S::*, FaultConfig S::*, SloConfig S::*, TokenRange S::*,
+                 SchedulingConfig S::*, SimulationConfig S::*, FaultConfig S::*, SloConfig S::*, TokenRange S::*,
                  std::vector<WorkerConfig> S::*, std::vector<ClassConfig> S::*>;
 
 /// A declared key of struct S.
@@ -76,6 +75,8 @@ template <>
 std::span<const Key<Config>> keys<Config>();
 template <>
 std::span<const Key<WorkerConfig>> keys<WorkerConfig>();
+template <>
+std::span<const Key<SimulationConfig>> keys<SimulationConfig>();
 template <>
 std::span<const Key<ListenConfig>> keys<ListenConfig>();
 template <>

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <set>
 #include <span>
 #include <tuple>
 #include <type_traits>
@@ -58,14 +57,6 @@ class Reader {
   std::vector<WorkerEntry> take_workers() { return std::move(workers_); }
   std::vector<ClassEntry> take_classes() { return std::move(classes_); }
 
-  std::vector<std::string> notes() const {
-    std::vector<std::string> out;
-    for (const std::string_view key : inert_) {
-      out.push_back(std::string(key) + " is accepted, but has no effect in this version");
-    }
-    return out;
-  }
-
  private:
   template <class S>
   void check_names(const YamlNode& node, const std::string& path) {
@@ -103,7 +94,6 @@ class Reader {
     if (!key.info.synonym_of.empty() && map.find(key.info.synonym_of)) {
       problems_.add(*node, key_path, "given together with " + std::string(key.info.synonym_of) + "; remove one");
     }
-    if (key.info.is_inert) inert_.insert(key.info.name);
     std::visit([&](auto target) { read_target(*node, key_path, key.info, out, target); }, key.target);
   }
 
@@ -239,7 +229,6 @@ class Reader {
   Problems& problems_;
   std::vector<WorkerEntry> workers_;
   std::vector<ClassEntry> classes_;
-  std::set<std::string_view> inert_;  ///< names of such keys in use
 };
 
 }  // namespace
@@ -264,7 +253,6 @@ ReadConfig read_config(const YamlNode& root, Problems& problems) {
   reader.read_map(root, "", out.config);
   out.workers = reader.take_workers();
   out.classes = reader.take_classes();
-  out.notes = reader.notes();
   return out;
 }
 

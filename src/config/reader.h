@@ -47,7 +47,6 @@ struct ReadConfig {
   Config config;                     ///< without workers and classes
   std::vector<WorkerEntry> workers;  ///< prefill_workers, decode_workers, workers
   std::vector<ClassEntry> classes;
-  std::vector<std::string> notes;    ///< one for each key in use that has no effect yet
 };
 
 /// Fills a Config from a document by the key tables: types, bounds, unknown and duplicate keys. Rules between keys are

@@ -8,6 +8,7 @@
 
 #include "config/gpu.h"
 #include "config/keys.h"
+#include "config/prices.h"
 #include "config/scalar.h"
 
 namespace baton::config {
@@ -35,6 +36,21 @@ and `keys` of that class admit it; else to the first class in file order that ma
 whose last class does not match everything gets one more, `default`. A class that earlier ones leave nothing to is an
 error.
 [Scheduling](scheduling.md#classes) describes the built-in classes.
+
+)";
+
+constexpr std::string_view kPricesIntroduction =
+    R"(`prices: gpus.yaml` names a file, JSON or YAML, with what GPUs can do and cost. It needs only what differs from the
+built-in list, which config/gpu_catalogue.json shows in full:
+
+    date: 2026-04-17             # of the prices, for reports
+    source: "rental contract"
+    gpus:
+      L40S: {on_demand_per_hour: 0.80, spot_per_hour: 0.45}
+      RTX_PRO_6000: {f16_tflops: 252, bf16_tflops: 252, fp8_tflops: 503, memory_gb: 96, bandwidth_gbs: 1597,
+                     link_gbs: 64, on_demand_per_hour: 1.1}
+
+A new type needs `memory_gb`, `bandwidth_gbs` and the peak of at least one number format. Rates are dense (no sparsity).
 
 )";
 
@@ -132,8 +148,7 @@ std::optional<std::string> row(const KeyInfo& info, T S::*member) {
     initial = default_text(S{}.*member, info);
   }
   return "| `" + std::string(info.name) + "` | " + type + " | " + initial + " | " + bounds_text<T>(info) + " | " +
-         apply + " | " + std::string(info.help) + (info.is_inert ? " (accepted, no effect in this version)" : "") +
-         " |\n";
+         apply + " | " + std::string(info.help) + " |\n";
 }
 
 template <class S>
@@ -156,9 +171,12 @@ std::string reference_markdown() {
   out += "## Top level\n\n" + table<Config>();
   out += "## workers\n\nThe keys of one entry of `prefill_workers`, `decode_workers` or `workers`.\n\n";
   out += table<WorkerConfig>();
-  out += "GPU types: " + gpu_type_names([](const GpuType&) { return true; }) + ".\n";
-  out += "With FP8: " + gpu_type_names([](const GpuType& type) { return type.has_fp8; }) + ".\n";
-  out += "Without bfloat16: " + gpu_type_names([](const GpuType& type) { return !type.has_bf16; }) + ".\n\n";
+  const perf::Catalogue& builtin = perf::builtin_catalogue();
+  out += "GPU types: " + builtin.names() + ".\n";
+  out += "With FP8: " + gpu_type_names(builtin, has_fp8) + ".\n";
+  out += "Without bfloat16: " + gpu_type_names(builtin, lacks_bf16) + ".\n\n";
+  out += "### simulation\n\nOf a worker with `engine: simulated`.\n\n" + table<SimulationConfig>();
+  out += "## GPU types and prices\n\n" + std::string(kPricesIntroduction) + catalogue_markdown() + "\n";
   out += "## kv_transfer\n\n" + table<KvTransferConfig>();
   out += "## listen\n\n" + table<ListenConfig>();
   out += "## scheduling\n\n" + table<SchedulingConfig>();

@@ -1,7 +1,6 @@
 #include "config/rules.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include "config/class_rules.h"
 #include "config/gpu.h"
+#include "config/prices.h"
 
 namespace baton::config {
 namespace {
@@ -19,28 +19,27 @@ const YamlNode& place(const WorkerEntry& entry, std::string_view key) {
   return node ? *node : *entry.node;
 }
 
-void check_gpu_type(const WorkerEntry& entry, Problems& problems) {
-  if (find_gpu_type(entry.config.gpu_type)) return;
-  problems.add(place(entry, "gpu_type"), entry.path + ".gpu_type", unknown_gpu_type(entry.config.gpu_type));
-}
-
-void check_number_formats(const WorkerEntry& entry, Problems& problems) {
-  const GpuType* gpu = find_gpu_type(entry.config.gpu_type);
-  if (!gpu) return;
-  if (entry.config.dtype == "fp8" && !gpu->has_fp8) {
+void check_gpu(const WorkerEntry& entry, const perf::Catalogue& catalogue, Problems& problems) {
+  const perf::GpuSpec* gpu = catalogue.find(entry.config.gpu_type);
+  if (!gpu) {
+    problems.add(place(entry, "gpu_type"), entry.path + ".gpu_type",
+                 unknown_gpu_type(catalogue, entry.config.gpu_type));
+    return;
+  }
+  if (entry.config.dtype == "fp8" && !has_fp8(*gpu)) {
     problems.add(place(entry, "dtype"), entry.path + ".dtype",
-                 std::string(gpu->name) + " has no FP8; use bfloat16, float16, int8 or int4 (GPUs with FP8: " +
-                     gpu_type_names([](const GpuType& type) { return type.has_fp8; }) + ")");
+                 gpu->name + " has no FP8; use bfloat16, float16, int8 or int4 (GPUs with FP8: " +
+                     gpu_type_names(catalogue, has_fp8) + ")");
   }
   for (const auto& [key, value] :
        {std::pair("dtype", entry.config.dtype), std::pair("kv_dtype", entry.config.kv_dtype)}) {
-    if (value != "bfloat16" || gpu->has_bf16) continue;
+    if (value != "bfloat16" || has_bf16(*gpu)) continue;
     problems.add(place(entry, key), entry.path + "." + key,
-                 std::string(gpu->name) + " has no bfloat16; use float16, or a GPU since Ampere");
+                 gpu->name + " has no bfloat16; use float16, or a GPU since Ampere");
   }
 }
 
-void check_worker(const WorkerEntry& entry, Problems& problems) {
+void check_worker(const WorkerEntry& entry, const perf::Catalogue& catalogue, Problems& problems) {
   const WorkerConfig& worker = entry.config;
   if (entry.list_role != Role::both && worker.role != entry.list_role) {
     const bool in_prefill = entry.list_role == Role::prefill;
@@ -51,8 +50,7 @@ void check_worker(const WorkerEntry& entry, Problems& problems) {
                  "the role contradicts the list the worker is in; move the worker to " + std::string(remedy) +
                      " or set role: " + (in_prefill ? "prefill" : "decode"));
   }
-  check_gpu_type(entry, problems);
-  check_number_formats(entry, problems);
+  check_gpu(entry, catalogue, problems);
   if (worker.tensor_parallel > worker.gpu_count) {
     problems.add(place(entry, "tensor_parallel"), entry.path + ".tensor_parallel",
                  std::to_string(worker.tensor_parallel) + " is more than the worker's gpu_count of " +
@@ -128,14 +126,13 @@ void check_pings(const Config& config, const YamlNode& root, Problems& problems)
 }  // namespace
 
 std::vector<std::string> check_rules(const ReadConfig& read, const YamlNode& root, Problems& problems) {
-  for (const WorkerEntry& entry : read.workers) check_worker(entry, problems);
+  for (const WorkerEntry& entry : read.workers) check_worker(entry, catalogue_of(read.config), problems);
   check_addresses(read.workers, problems);
   check_worker_names(read.workers, problems);
   check_pools(read.workers, root, problems);
   check_pings(read.config, root, problems);
 
-  std::vector<std::string> notes = read.notes;
-  std::ranges::copy(check_classes(read, problems), std::back_inserter(notes));
+  std::vector<std::string> notes = check_classes(read, problems);
   if (read.config.kv_transfer.backend == "nixl") notes.push_back("kv_transfer.backend: nixl is read as ucx");
   for (const WorkerEntry& entry : read.workers) {
     const int used = entry.config.tensor_parallel;

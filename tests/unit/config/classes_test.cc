@@ -136,7 +136,7 @@ TEST_P(BadClasses, are_refused_with_line_key_and_remedy) {
 
 const std::string kKnownGpus =
     "H100_SXM5, H100_PCIe, H200, B200, L40S, A100_80G, A100_80G_SXM, A100_80G_PCIe, A100_40G, A100_40G_SXM, "
-    "A100_40G_PCIe, L4, A6000, A10G, RTX_5090, RTX_4090, T4, V100, CPU";
+    "A100_40G_PCIe, L4, A6000, A10G, RTX_5090, RTX_4090, T4, V100, CPU (the file that prices: names can add types)";
 
 INSTANTIATE_TEST_SUITE_P(
     Classes, BadClasses,

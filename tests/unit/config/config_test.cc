@@ -211,11 +211,9 @@ TEST(ParseConfig, reads_windows_line_ends_and_a_byte_order_mark) {
   EXPECT_EQ(parsed("\xEF\xBB\xBFmodel: m\r\nworkers:\r\n  - host: h\r\n").workers.front().host, "h");
 }
 
-TEST(ParseConfig, notes_what_has_no_effect) {
+TEST(ParseConfig, notes_gpus_that_stay_idle) {
   EXPECT_THAT(parsed("model: m\nworkers: [{host: h, gpu_count: 8, gpu_type: H200, tensor_parallel: 2}]\n").notes,
               ElementsAre("workers[0]: 6 of its 8 GPUs stay idle; use replicas to occupy them"));
-  EXPECT_THAT(parsed("model: m\nworkers: [{host: h, spot: true}, {host: i, spot: true, zone: z}]\n").notes,
-              ElementsAre(HasSubstr("spot is accepted, but has no effect"), HasSubstr("zone is accepted")));
 }
 
 }  // namespace

@@ -186,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"engine_of_a_later_release", with_worker("    engine: vllm\n"),
              R"(b.yaml:4: workers[0].engine: "vllm" is not supported yet; use native)"},
         Case{"unknown_engine", with_worker("    engine: magic\n"),
-             R"(b.yaml:4: workers[0].engine: "magic" is not native; choose one of them)"},
+             R"(b.yaml:4: workers[0].engine: "magic" is not one of native, simulated; choose one of them)"},
         Case{"empty_file", "", "b.yaml: the file is empty; config/local.yaml is an example to start from"},
         Case{"comments_only", "# nothing\n",
              "b.yaml: the file is empty; config/local.yaml is an example to start from"},
@@ -256,9 +256,9 @@ TEST(Problems, list_every_gpu_type_for_an_unknown_one_and_hint_at_the_nearest) {
 }
 
 TEST(Problems, accept_fp8_on_every_gpu_that_has_it_and_refuse_it_on_every_other) {
-  for (const GpuType& type : gpu_types()) {
-    const auto found = problems_of(with_worker("    gpu_type: " + std::string(type.name) + "\n    dtype: fp8\n"));
-    EXPECT_EQ(found.empty(), type.has_fp8) << type.name;
+  for (const perf::GpuSpec& gpu : perf::builtin_catalogue().gpus) {
+    const auto found = problems_of(with_worker("    gpu_type: " + gpu.name + "\n    dtype: fp8\n"));
+    EXPECT_EQ(found.empty(), has_fp8(gpu)) << gpu.name;
   }
 }
 
