@@ -115,14 +115,6 @@ struct ClassConfig {
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
 };
 
-/// What one direction between a prefill and a decode worker carries, by where they are; Gb/s. Measured hand-overs
-/// correct it. Workers that name neither rack nor zone count as of one zone.
-struct LinkConfig {
-  double host_gbps = 160, rack_gbps = 100, zone_gbps = 50, remote_gbps = 10;
-  double remote_dollars_per_gb = 0;  ///< price of traffic between zones
-  friend bool operator==(const LinkConfig&, const LinkConfig&) = default;
-};
-
 struct SchedulingConfig {
   PlacementPolicy policy = PlacementPolicy::least_loaded;
   std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
@@ -134,7 +126,10 @@ struct SchedulingConfig {
   std::chrono::milliseconds worker_queue{1'000};
   std::chrono::milliseconds priority_ageing{5'000};  ///< waiting this long counts like one step of priority
   double shed_ttft_factor = 10;  ///< requests that would wait longer than this times their TTFT objective are refused; 0: none
-  LinkConfig links;
+  /// What one direction between two workers carries, by where they are, until hand-overs were measured; Gb/s. Workers
+  /// that name neither rack nor zone count as of one zone.
+  double host_link_gbps = 160, rack_link_gbps = 100, zone_link_gbps = 50, remote_link_gbps = 10;
+  double remote_dollars_per_gb = 0;  ///< price of traffic between zones
   friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
 };
 
