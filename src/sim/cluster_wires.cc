@@ -234,14 +234,14 @@ std::vector<Fault> spot_losses(const std::vector<WorkerSpec>& workers, double pe
 
 /// What the link table says of two workers' places; the router assumes the same.
 double Cluster::path_bytes_per_s(std::uint32_t from, std::uint32_t to) const {
-  const LinkConfig& links = options_.coordinator.scheduling.links;
+  const SchedulingConfig& scheduling = options_.coordinator.scheduling;
   const cluster::WorkerInfo& a = options_.workers[from].info;
   const cluster::WorkerInfo& b = options_.workers[to].info;
   constexpr double kBytesPerGigabit = 1e9 / 8;
-  if (!a.host_id.empty() && a.host_id == b.host_id) return links.host_gbps * kBytesPerGigabit;
-  if (a.zone != b.zone) return links.remote_gbps * kBytesPerGigabit;
+  if (!a.host_id.empty() && a.host_id == b.host_id) return scheduling.host_link_gbps * kBytesPerGigabit;
+  if (!a.zone.empty() && !b.zone.empty() && a.zone != b.zone) return scheduling.remote_link_gbps * kBytesPerGigabit;
   const bool same_rack = !a.rack.empty() && a.rack == b.rack;
-  return (same_rack ? links.rack_gbps : links.zone_gbps) * kBytesPerGigabit;
+  return (same_rack ? scheduling.rack_link_gbps : scheduling.zone_link_gbps) * kBytesPerGigabit;
 }
 
 void Cluster::begin_push(std::uint32_t worker, AttemptId attempt, std::uint32_t to) {
