@@ -70,13 +70,15 @@ struct LimitsConfig {
   std::int64_t header_bytes = 64 << 10;
   std::int32_t queue_requests = 1024;    ///< waiting for placement; beyond: 429
   std::int32_t running_requests = 4096;  ///< in flight in this router; beyond: queue
-  std::int32_t connections = 10000;
+  std::int32_t connections = 16384;
   std::chrono::milliseconds request_timeout{600'000};
   std::chrono::milliseconds queue_timeout{60'000};
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds write_timeout{30'000};
+  std::chrono::milliseconds drain_delay{0};         ///< after SIGTERM: still serving, /ready says no
+  std::chrono::milliseconds drain_timeout{30'000};  ///< then: for running requests to finish
   friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
@@ -150,6 +152,7 @@ struct Config {
                                   ///< loader resolves it against the file's directory); empty: `model` is the directory
   std::string served_model_name;  ///< default: `model` (filled in by the loader)
   ListenConfig listen;
+  std::vector<std::string> cors_origins;  ///< whose pages may call from a browser; "*": any; empty: none
   std::int32_t threads = 1;  ///< router shards
   /// In the order prefill_workers, decode_workers, workers. An entry with replicas: n was expanded by the loader into n
   /// entries with replicas = 1, ports port, port + 1, … and names NAME-0, NAME-1, ….

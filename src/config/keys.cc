@@ -75,6 +75,11 @@ constexpr std::array kTopKeys{
                 &Config::kv_transfer},
     Key<Config>{{.name = "listen", .help = "Address of the HTTP endpoint, as a map or as \"host:port\""},
                 &Config::listen},
+    Key<Config>{{.name = "cors_origins",
+                 .help = "Origins such as `https://chat.example` whose pages may call from a browser; `*` for any",
+                 .bounds = {0, 64},
+                 .default_note = "none"},
+                &Config::cors_origins},
     Key<Config>{{.name = "threads", .help = "Router shards, each on a thread of its own", .bounds = {1, 256}},
                 &Config::threads},
     Key<Config>{{.name = "scheduling", .help = "Placement and batching"}, &Config::scheduling},
@@ -311,6 +316,16 @@ constexpr std::array kLimitsKeys{
     Key<LimitsConfig>{
         {.name = "write_timeout", .help = "A client that does not read", .bounds = kTime, .apply = Apply::live},
         &LimitsConfig::write_timeout},
+    Key<LimitsConfig>{{.name = "drain_delay",
+                       .help = "After SIGTERM: still serving while `/ready` answers 503, for load balancers to notice",
+                       .bounds = {0, 3'600'000},
+                       .apply = Apply::live},
+                      &LimitsConfig::drain_delay},
+    Key<LimitsConfig>{{.name = "drain_timeout",
+                       .help = "After that: running requests may finish, new ones get 503; what is left is cut",
+                       .bounds = {0, 86'400'000},
+                       .apply = Apply::live},
+                      &LimitsConfig::drain_timeout},
 };
 
 constexpr std::array kSchedulingKeys{

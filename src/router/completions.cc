@@ -167,6 +167,7 @@ asio::awaitable<int> answer_completion(CompletionsContext& context, openai::Endp
   const TimePoint arrival = Clock::now();
   Answering answering{context, exchange, std::move(request_id)};
   if (auto ok = check_content_type(exchange.request()); !ok) co_return co_await send_error(answering, ok.error());
+  if (const auto refused = context.dispatcher.refusal()) co_return co_await send_error(answering, *refused);
   auto prepared = co_await prepare(context, endpoint, std::move(exchange.request().body));
   if (!prepared) co_return co_await send_error(answering, prepared.error());
   const int status = co_await generate(answering, std::move(*prepared), arrival);
