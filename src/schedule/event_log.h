@@ -99,6 +99,19 @@ class EventReader {
   bool truncated_ = false;
 };
 
+/// What another policy would have decided, placement by placement, on what was known each time. Both policies are
+/// judged by the cost model's expectations at that instant; the course of things is the recorded one.
+struct WhatIf {
+  std::uint64_t placements = 0, different = 0;
+  std::uint64_t impossible = 0;  ///< where the other policy had no answer
+  /// Sums over the placements both policies have an answer for.
+  struct Sums {
+    double ttft_s = 0, itl_s = 0, dollars = 0, violation = 0;
+    std::uint64_t split = 0;
+  };
+  Sums recorded, other;
+};
+
 /// Runs a log through a new Coordinator with the options it was recorded with.
 struct Replay {
   std::uint64_t events = 0, placements = 0;
@@ -110,8 +123,10 @@ struct Replay {
   };
   std::optional<Difference> difference;
   bool truncated = false;
+  PlacementPolicy policy = PlacementPolicy::least_loaded;  ///< that was recorded
   CoordinatorStats stats;
+  WhatIf what_if;  ///< empty unless another policy was asked for
 };
-Result<Replay> replay(std::string_view log);
+Result<Replay> replay(std::string_view log, std::optional<PlacementPolicy> other = {});
 
 }  // namespace baton::schedule

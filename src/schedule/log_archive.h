@@ -5,7 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <cstring>
-#include <map>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,7 +109,7 @@ class LogInput {
     if constexpr (std::same_as<T, bool>) {
       v = bounded(1) != 0;
     } else if constexpr (std::is_enum_v<T>) {
-      v = static_cast<T>(bounded(largest(T{})));
+      v = static_cast<T>(bounded(largest_of(T{}, *this)));
     } else if constexpr (std::is_floating_point_v<T>) {
       std::uint64_t bits = 0;
       if (left_.size() < 8) return fail();

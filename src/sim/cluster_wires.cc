@@ -47,6 +47,7 @@ void Cluster::deliver_to_worker(std::uint32_t index, std::uint64_t slot) {
   }
   schedule_links();
   maybe_report(index);
+  if (!node.timer) start_timer(index, options_.report_min);
 }
 
 // ---- workers to router ------------------------------------------------------------------------------------------
@@ -131,6 +132,23 @@ void Cluster::maybe_report(std::uint32_t index) {
   to_router(index, slot);
 }
 
+/// Sees to a report in time although nothing happens. An idle worker whose load is known falls silent: it would only
+/// repeat itself.
+void Cluster::report_timer(std::uint32_t index) {
+  Node& node = nodes_[index];
+  node.timer = false;
+  if (closing_) return;
+  maybe_report(index);
+  const bool busy = node.worker->held() > 0;
+  if (!busy && node.worker->load().free_blocks == node.reported.free_blocks && node.reported.running == 0) return;
+  start_timer(index, busy && options_.fidelity == Fidelity::batch ? options_.report_min : options_.report_max);
+}
+
+void Cluster::start_timer(std::uint32_t index, Nanos delay) {
+  nodes_[index].timer = true;
+  queue_.push(now_ + delay, kind_of(kReport, index), index, 0);
+}
+
 void Cluster::come_up(std::uint32_t index) {
   Node& node = nodes_[index];
   const WorkerSpec& spec = options_.workers[index];
@@ -144,8 +162,7 @@ void Cluster::come_up(std::uint32_t index) {
   info.incarnation = node.incarnation;
   feed(schedule::WorkerUp{WorkerId{index}, std::move(info)});
   // Spread out, as workers do not start at one instant.
-  queue_.push(now_ + 1 + static_cast<Nanos>(mix64(index) % static_cast<std::uint64_t>(options_.report_min)),
-              kind_of(kReport, index), index, 0);
+  start_timer(index, 1 + static_cast<Nanos>(mix64(index) % static_cast<std::uint64_t>(options_.report_min)));
 }
 
 void Cluster::die(std::uint32_t index, Nanos back_after) {
