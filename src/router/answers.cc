@@ -27,6 +27,12 @@ void add_retry_after(http::Response& response, const Error& error) {
   response.headers.push_back({"retry-after-ms", std::to_string(ms)});
 }
 
+/// Trouble that the request itself may make, or that several workers could not mend: a third try helps nobody. SDKs
+/// would retry every 5xx by themselves.
+bool will_recur(Errc code) {
+  return errc_info(code).http_status >= 500 && !is_worth_retrying(code);
+}
+
 }  // namespace
 
 std::string random_name(std::string_view prefix) {
@@ -43,11 +49,21 @@ std::string request_id_for(const http::Request& request) {
   return usable ? std::string(given) : random_name("req_");
 }
 
+Result<void> check_content_type(const http::Request& request) {
+  const std::string_view type = request.header("content-type");
+  const std::string_view media = type.substr(0, type.find_first_of("; \t"));
+  if (media.empty() || http::equals_ignoring_case(media, "application/json")) return {};
+  return fail(Errc::unsupported_media_type,
+              "Unsupported content type; send JSON with the header 'Content-Type: application/json'.");
+}
+
 http::Response error_answer(const Error& error) {
   http::Response response;
   response.status = errc_info(error.code).http_status;
   response.body = openai::encode_error(error);
   add_retry_after(response, error);
+  if (is_worth_retrying(error.code)) response.headers.push_back({"x-should-retry", "true"});
+  if (will_recur(error.code)) response.headers.push_back({"x-should-retry", "false"});
   return response;
 }
 
