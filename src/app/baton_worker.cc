@@ -16,6 +16,7 @@
 #include "engine/cpu_runner.h"
 #include "model/model_hash.h"
 #include "worker/cuda_probe.h"
+#include "worker/vocabulary.h"
 #include "worker/worker.h"
 
 namespace baton::app {
@@ -95,6 +96,11 @@ int serve(const Config& config, const WorkerConfig& self, bool checksum) {
                                 .scheduling = config.scheduling,
                                 .auth_token = config.auth_token,
                                 .checksum = checksum};
+  if (auto vocabulary = worker::load_vocabulary(model_dir, (*runner)->info()); vocabulary) {
+    options.vocabulary = std::move(*vocabulary);
+  } else {
+    log_warn(kLog, "no constrained output on this worker", {{"reason", vocabulary.error().message}});
+  }
   auto worker = worker::Worker::create(std::move(options), std::move(*runner));
   if (!worker) return fail_with(worker.error());
   boost::asio::signal_set signals((*worker)->io(), SIGINT, SIGTERM);

@@ -17,13 +17,18 @@ namespace asio = aio::asio;
 namespace {
 
 constexpr int kClientGone = 499;
-/// Stream bytes a slow reader may leave unsent before it is given up, beside the time limit of a write.
-constexpr std::size_t kMaxPendingBytes = 4U << 20;
 
+/// Small bodies are handled on the spot, unless a schema has to be compiled for them.
 asio::awaitable<Result<PreparedRequest>> prepare(CompletionsContext& context, openai::Endpoint endpoint,
                                                  std::string body) {
-  if (body.size() <= kInlineBytes) co_return prepare_request(context.model, endpoint, body);
-  auto work = [&context, endpoint, &body] { return prepare_request(context.model, endpoint, body); };
+  if (body.size() > kInlineBytes) {
+    auto work = [&context, endpoint, &body] { return prepare_request(context.model, endpoint, body); };
+    co_return co_await run_on(context.tokenizers, work);
+  }
+  auto request = openai::parse_request(endpoint, body);
+  if (!request) co_return std::unexpected(std::move(request.error()));
+  auto work = [&context, &request] { return prepare_parsed(context.model, std::move(*request)); };
+  if (request->sampling.constraint.kind == Constraint::Kind::none) co_return work();
   co_return co_await run_on(context.tokenizers, work);
 }
 
@@ -107,7 +112,6 @@ asio::awaitable<int> send_stream(Answering& answering, Generation& generation) {
   while (!generation.ended()) {
     buffer = generation.stream().swap_out(std::move(buffer));
     if (auto sent = co_await answering.exchange.write(buffer); !sent) co_return kClientGone;
-    if (generation.pending_bytes() > kMaxPendingBytes) co_return kClientGone;
     co_await generation.wait();
   }
   if (generation.abandoned()) co_return kClientGone;

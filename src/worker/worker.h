@@ -10,6 +10,7 @@
 #include "baton/error.h"
 #include "engine/engine.h"
 #include "engine/runner.h"
+#include "grammar/grammar.h"
 
 namespace baton::worker {
 
@@ -20,6 +21,7 @@ struct WorkerOptions {
   KvTransferConfig kv_transfer;
   SchedulingConfig scheduling;
   std::string auth_token;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary;  ///< null: no constrained output
   bool checksum = false;  ///< checksum every KV slab of a hand-over
   std::chrono::milliseconds drain_timeout{30'000};
 };
