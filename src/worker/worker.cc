@@ -32,7 +32,9 @@ class WorkerImpl final : public Worker {
     const auto& worker = options_.worker;
     max_batch_ = worker.max_batch > 0 ? worker.max_batch : kDefaultMaxBatch;
     KvLayout layout = runner_->kv_layout(options_.scheduling.block_tokens);
-    const auto blocks = choose_blocks(layout, worker.kv_cache_gib, max_batch_, runner_->info().max_context);
+    const auto blocks = options_.blocks > 0 ? Result<std::int32_t>(options_.blocks)
+                                            : choose_blocks(layout, worker.kv_cache_gib, max_batch_,
+                                                            runner_->info().max_context);
     if (!blocks) return std::unexpected(blocks.error());
     layout.blocks = *blocks;
 
