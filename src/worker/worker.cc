@@ -102,7 +102,13 @@ class WorkerImpl final : public Worker {
             .gpu_type = worker.gpu_type,
             .transport = service_->transport(),
             .data_address = service_->address(),
-            .host_id = transfer::host_identity()};
+            .host_id = transfer::host_identity(),
+            .gpu_count = worker.gpu_count,
+            .zone = worker.zone,
+            .rack = worker.rack,
+            .spot = worker.spot,
+            .price_per_hour = options_.replica ? options_.replica->dollars_per_hour : worker.price_per_hour,
+            .replica = options_.replica};
   }
 
   void poll_drained() {
