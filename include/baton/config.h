@@ -70,13 +70,15 @@ struct LimitsConfig {
   std::int64_t header_bytes = 64 << 10;
   std::int32_t queue_requests = 1024;    ///< waiting for placement; beyond: 429
   std::int32_t running_requests = 4096;  ///< in flight in this router; beyond: queue
-  std::int32_t connections = 10000;
+  std::int32_t connections = 16384;
   std::chrono::milliseconds request_timeout{600'000};
   std::chrono::milliseconds queue_timeout{60'000};
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds write_timeout{30'000};
+  std::chrono::milliseconds drain_delay{0};         ///< after SIGTERM: still serving, /ready says no
+  std::chrono::milliseconds drain_timeout{30'000};  ///< then: for running requests to finish
   friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
@@ -115,14 +117,6 @@ struct ClassConfig {
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
 };
 
-/// What one direction between a prefill and a decode worker carries, by where they are; Gb/s. Measured hand-overs
-/// correct it. Workers that name neither rack nor zone count as of one zone.
-struct LinkConfig {
-  double host_gbps = 160, rack_gbps = 100, zone_gbps = 50, remote_gbps = 10;
-  double remote_dollars_per_gb = 0;  ///< price of traffic between zones
-  friend bool operator==(const LinkConfig&, const LinkConfig&) = default;
-};
-
 struct SchedulingConfig {
   PlacementPolicy policy = PlacementPolicy::least_loaded;
   std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
@@ -134,7 +128,10 @@ struct SchedulingConfig {
   std::chrono::milliseconds worker_queue{1'000};
   std::chrono::milliseconds priority_ageing{5'000};  ///< waiting this long counts like one step of priority
   double shed_ttft_factor = 10;  ///< requests that would wait longer than this times their TTFT objective are refused; 0: none
-  LinkConfig links;
+  /// What one direction between two workers carries, by where they are, until hand-overs were measured; Gb/s. Workers
+  /// that name neither rack nor zone count as of one zone.
+  double host_link_gbps = 160, rack_link_gbps = 100, zone_link_gbps = 50, remote_link_gbps = 10;
+  double remote_dollars_per_gb = 0;  ///< price of traffic between zones
   friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
 };
 
@@ -155,6 +152,7 @@ struct Config {
                                   ///< loader resolves it against the file's directory); empty: `model` is the directory
   std::string served_model_name;  ///< default: `model` (filled in by the loader)
   ListenConfig listen;
+  std::vector<std::string> cors_origins;  ///< whose pages may call from a browser; "*": any; empty: none
   std::int32_t threads = 1;  ///< router shards
   /// In the order prefill_workers, decode_workers, workers. An entry with replicas: n was expanded by the loader into n
   /// entries with replicas = 1, ports port, port + 1, … and names NAME-0, NAME-1, ….

@@ -39,6 +39,8 @@ enum class Errc : std::uint8_t {
   corrupt_file,     ///< model, tokenizer or weights cannot be read
   io,               ///< operating-system error
   internal,         ///< a defect of ours
+  overloaded,       ///< no room for another connection: try later
+  request_timeout,  ///< the client sent its request too slowly
 };
 
 /// What a client sees for an Errc, and whether another worker may be tried.
@@ -79,6 +81,8 @@ inline constexpr std::array kErrcTable{
     ErrcInfo{Errc::corrupt_file, "corrupt_file", 500, "server_error", "internal_error", false},
     ErrcInfo{Errc::io, "io", 500, "server_error", "internal_error", true},
     ErrcInfo{Errc::internal, "internal", 500, "server_error", "internal_error", false},
+    ErrcInfo{Errc::overloaded, "overloaded", 503, "service_unavailable", "server_overloaded", false},
+    ErrcInfo{Errc::request_timeout, "request_timeout", 408, "timeout_error", "request_timeout", false},
 };
 
 constexpr const ErrcInfo& errc_info(Errc code) { return kErrcTable[static_cast<std::size_t>(code)]; }

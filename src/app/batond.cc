@@ -1,6 +1,7 @@
 // batond: the router daemon. With --local it also runs the workers its YAML places on this machine.
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,26 +53,46 @@ void start_local_workers(supervise::Supervisor& supervisor, const Config& config
   if (started == 0) log_warn(kLog, "--local: no worker of the configuration has this machine as its host");
 }
 
-void stop_on_signals(boost::asio::signal_set& signals, router::Router& router) {
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (error) return;
-    log_info(kLog, "stopping");
-    stop_on_signals(signals, router);
-    router.stop();
-  });
-}
+/// SIGINT and SIGTERM: the first asks for an orderly end, the second for an immediate one.
+struct StopSignals {
+  StopSignals(boost::asio::io_context& io, router::Router& r) : signals(io, SIGINT, SIGTERM), router(r) { wait(); }
 
-/// The workers outlive the router, so that its running requests can finish; then they are stopped, too.
-void stop_workers(boost::asio::io_context& io, supervise::Supervisor& supervisor) {
+  void wait() {
+    signals.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      ++count;
+      log_info(kLog, count == 1 ? "stopping" : "stopping at once");
+      wait();
+      router.stop();
+    });
+  }
+
+  boost::asio::signal_set signals;
+  router::Router& router;
+  int count = 0;
+};
+
+/// The workers outlive the router, so that its running requests can finish; then they are stopped, too. A second signal
+/// ends the waiting: the kernel sends them SIGTERM when this process is gone.
+void stop_workers(boost::asio::io_context& io, supervise::Supervisor& supervisor, const StopSignals& signals) {
   bool stopped = false;
   supervisor.stop([&] { stopped = true; });
   io.restart();
-  while (!stopped && io.run_one() > 0) {
+  while (!stopped && signals.count < 2 && io.run_one() > 0) {
   }
+}
+
+/// Every client connection takes a descriptor; the soft limit is often 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log_warn(kLog, "cannot raise the limit of open files");
 }
 
 int serve(Config config, const std::string& config_path, const Options& options) {
   config::start_log(config, kLog);
+  raise_descriptor_limit();
   auto router = router::Router::create({.config = config});
   if (!router) {
     log_error(kLog, router.error().message);
@@ -79,8 +100,7 @@ int serve(Config config, const std::string& config_path, const Options& options)
     return code == Errc::config || code == Errc::corrupt_file || code == Errc::not_found ? kExitConfig : 1;
   }
   auto& io = (*router)->io();
-  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  stop_on_signals(signals, **router);
+  StopSignals signals(io, **router);
   std::optional<supervise::Supervisor> supervisor;
   if (options.contains("local")) {
     supervisor.emplace(io, supervise::SupervisorOptions{});
@@ -88,8 +108,7 @@ int serve(Config config, const std::string& config_path, const Options& options)
   }
   log_info(kLog, "listening", {{"host", config.listen.host}, {"port", (*router)->port()}});
   (*router)->run();
-  signals.cancel();
-  if (supervisor) stop_workers(io, *supervisor);
+  if (supervisor) stop_workers(io, *supervisor, signals);
   log_info(kLog, "stopped");
   return 0;
 }

@@ -47,20 +47,14 @@ std::vector<ClassConfig> builtin_classes() {
             .prompt_tokens = {2048, 0},
             .output_tokens = {0, 50},
             .slo = {.ttft_ms = 4000, .itl_ms = 100}};
-  out[2] = {.name = "chat",
-            .prompt_tokens = {0, 2048},
-            .output_tokens = {100, 500},
-            .slo = {.ttft_ms = 1000, .itl_ms = 50}};
+  out[2] = {
+      .name = "chat", .prompt_tokens = {0, 2048}, .output_tokens = {100, 500}, .slo = {.ttft_ms = 1000, .itl_ms = 50}};
   // Medium in, medium out; what chat already took of it comes first in the list.
   out[3] = {.name = "code",
             .prompt_tokens = {512, 8192},
             .output_tokens = {50, 1000},
             .slo = {.ttft_ms = 2000, .itl_ms = 50}};
-  out[4] = {.name = "batch",
-            .by_name_only = true,
-            .priority = -10,
-            .best_effort = true,
-            .prefer_spot = true};
+  out[4] = {.name = "batch", .by_name_only = true, .priority = -10, .best_effort = true, .prefer_spot = true};
   out.push_back(catch_all(out));
   return out;
 }

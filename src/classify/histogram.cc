@@ -9,6 +9,13 @@ namespace {
 
 static_assert(kEdges[kBins] > 1 << 17);
 
+/// Mean of the counts of each bin.
+constexpr std::array<float, kBins> kMiddles = [] {
+  std::array<float, kBins> out{};
+  for (std::size_t bin = 0; bin < kBins; ++bin) out[bin] = static_cast<float>(kEdges[bin] + kEdges[bin + 1] - 1) / 2;
+  return out;
+}();
+
 /// Mean of the counts of a bin, each cut off at `cap`.
 double capped_mean(std::size_t bin, double cap) {
   const double first = kEdges[bin];
@@ -42,8 +49,16 @@ std::size_t bin_of(std::int64_t tokens) {
 
 Summary summarize(const Mass& mass, std::int64_t cap) {
   const auto limit = static_cast<double>(cap);
-  double mean = 0;
-  for (std::size_t bin = 0; bin < kBins; ++bin) mean += static_cast<double>(mass[bin]) * capped_mean(bin, limit);
+  const std::size_t last = bin_of(cap);
+  float below = 0;
+  float sum = 0;
+  for (std::size_t bin = 0; bin < last; ++bin) {
+    below += mass[bin];
+    sum += mass[bin] * kMiddles[bin];
+  }
+  const double cut = static_cast<double>(mass[last]);
+  const double above = 1 - static_cast<double>(below) - cut;
+  const double mean = static_cast<double>(sum) + cut * capped_mean(last, limit) + above * limit;
   return {.mean = std::clamp(mean, 1.0, limit), .p50 = quantile(mass, 0.5F, limit), .p90 = quantile(mass, 0.9F, limit)};
 }
 
@@ -57,11 +72,13 @@ void DecayingHistogram::add(const Mass& share, float growth) {
   for (std::size_t bin = 0; bin < kBins; ++bin) mass_[bin] += share[bin] * unit_;
 }
 
-void DecayingHistogram::mix_into(Mass& mass, double strength) const {
+Mass DecayingHistogram::mixed_with(const Mass& other, double strength) const {
   const double weight = this->weight() + strength;
-  const auto own = static_cast<float>(1 / (weight * static_cast<double>(unit_)));
-  const auto other = static_cast<float>(strength / weight);
-  for (std::size_t bin = 0; bin < kBins; ++bin) mass[bin] = mass[bin] * other + mass_[bin] * own;
+  const auto own_share = static_cast<float>(1 / (weight * static_cast<double>(unit_)));
+  const auto other_share = static_cast<float>(strength / weight);
+  Mass out;  // a local one, so that the loop is known to be free of aliases and becomes SIMD
+  for (std::size_t bin = 0; bin < kBins; ++bin) out[bin] = other[bin] * other_share + mass_[bin] * own_share;
+  return out;
 }
 
 void DecayingHistogram::grow(float growth) {

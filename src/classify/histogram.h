@@ -52,8 +52,8 @@ class DecayingHistogram {
   double weight() const { return static_cast<double>(total_) / static_cast<double>(unit_); }
   /// Observations ever made (stops at its largest value).
   std::uint32_t count() const { return count_; }
-  /// `mass` becomes the mixture of this histogram and `mass`, which counts as `strength` observations.
-  void mix_into(Mass& mass, double strength) const;
+  /// The mixture of this histogram and `other`, which counts as `strength` observations. Sums to 1 if `other` does.
+  Mass mixed_with(const Mass& other, double strength) const;
 
  private:
   void grow(float growth);

@@ -15,15 +15,22 @@ namespace baton::classify {
 namespace {
 
 /// Observations a coarser forecast counts for against a finer one.
-constexpr double kCoarserStrength = 8;
+constexpr double kCoarserStrength = 3;
+
+/// One of the groups a request belongs to.
+struct Key {
+  std::uint64_t hash = 0;
+  bool is_nested = true;  ///< inside the nested key before it, and around the next one
+};
 
 /// Keys of a request, coarse to fine; `size` of them are in use.
 struct Keys {
-  std::array<std::uint64_t, 5> hash{};
+  static constexpr std::size_t kMost = 5;
+  std::array<Key, kMost> all{};
   std::size_t size = 0;
-  void add(std::uint64_t key) { hash[size++] = key; }
-  auto begin() const { return hash.begin(); }
-  auto end() const { return hash.begin() + static_cast<std::ptrdiff_t>(size); }
+  void add(Key key) { all[size++] = key; }
+  auto begin() const { return all.begin(); }
+  auto end() const { return all.begin() + static_cast<std::ptrdiff_t>(size); }
 };
 
 /// Quarter octaves of the prompt's length.
@@ -44,11 +51,11 @@ Keys keys_of(const Features& f) {
   const std::uint64_t member = hash_combine(hash_combine(model, 2), group);
   const std::uint64_t templated = hash_combine(hash_combine(member, 3), f.template_prefix);
   Keys keys;
-  keys.add(model);
-  keys.add(hash_combine(hash_combine(model, 1), prompt));
-  if (has_group) keys.add(member);
-  if (f.template_prefix != 0) keys.add(templated);
-  if (has_group || f.template_prefix != 0) keys.add(hash_combine(hash_combine(templated, 4), prompt));
+  keys.add({model});
+  keys.add({hash_combine(hash_combine(model, 1), prompt), false});
+  if (has_group) keys.add({member});
+  if (f.template_prefix != 0) keys.add({templated});
+  if (has_group || f.template_prefix != 0) keys.add({hash_combine(hash_combine(templated, 4), prompt)});
   return keys;
 }
 
@@ -70,6 +77,22 @@ Mass beyond(Mass mass, std::int64_t tokens) {
   for (float& part : mass) part /= total;
   return mass;
 }
+
+/// The distribution of a request's length as keys are taken into account, coarse to fine.
+struct Blend {
+  Mass mass;
+  std::uint32_t samples = 0;  ///< of the latest key that counted
+  std::uint32_t nested = 0;   ///< of the latest nested key
+
+  void add(const Key& key, const DecayingHistogram& histogram) {
+    const std::uint32_t count = histogram.count();
+    // A key that saw only what the one around it saw adds nothing; counting it twice would overrate few observations.
+    if (count == 0 || count == nested) return;
+    mass = histogram.mixed_with(mass, kCoarserStrength);
+    samples = count;
+    if (key.is_nested) nested = count;
+  }
+};
 
 struct Sums {
   std::uint64_t observed = 0, within_p50 = 0, within_p90 = 0;
@@ -94,16 +117,16 @@ struct Sums {
   }
 };
 
-LengthForecast forecast_of(const Mass& mass, std::int64_t limit, std::uint32_t samples) {
-  const Summary summary = summarize(mass, limit);
-  return {.mean = summary.mean, .p50 = summary.p50, .p90 = summary.p90, .samples = samples};
+LengthForecast forecast_of(const Blend& blend, std::int64_t limit) {
+  const Summary summary = summarize(blend.mass, limit);
+  return {.mean = summary.mean, .p50 = summary.p50, .p90 = summary.p90, .samples = blend.samples};
 }
 
 }  // namespace
 
 struct LengthPredictor::State {
   explicit State(const LengthOptions& options)
-      : sketches(std::max<std::size_t>(options.max_keys, Keys{}.hash.size())),
+      : sketches(std::max<std::size_t>(options.max_keys, Keys::kMost)),
         growth(static_cast<float>(std::exp2(1 / std::max(options.half_life_samples, 1.0)))),
         learns(options.learn) {}
 
@@ -120,15 +143,11 @@ LengthPredictor::LengthPredictor(LengthPredictor&&) noexcept = default;
 LengthPredictor& LengthPredictor::operator=(LengthPredictor&&) noexcept = default;
 
 LengthForecast LengthPredictor::forecast(const Features& features) const {
-  Mass mass = prior(features);
-  std::uint32_t samples = 0;
-  for (const std::uint64_t key : keys_of(features)) {
-    const DecayingHistogram* histogram = state_->sketches.find(key);
-    if (!histogram) continue;
-    histogram->mix_into(mass, kCoarserStrength);
-    samples = histogram->count();
+  Blend blend{.mass = prior(features)};
+  for (const Key& key : keys_of(features)) {
+    if (const DecayingHistogram* histogram = state_->sketches.find(key.hash)) blend.add(key, *histogram);
   }
-  return forecast_of(mass, limit_of(features), samples);
+  return forecast_of(blend, limit_of(features));
 }
 
 void LengthPredictor::observe(const Features& features, std::int32_t class_index, std::int64_t output_tokens,
@@ -136,23 +155,18 @@ void LengthPredictor::observe(const Features& features, std::int32_t class_index
   State& state = *state_;
   const std::int64_t limit = limit_of(features);
   const std::int64_t tokens = std::clamp<std::int64_t>(output_tokens, 1, limit);
-  Mass mass = prior(features);
-  std::uint32_t samples = 0;
-  for (const std::uint64_t key : keys_of(features)) {
+  Blend blend{.mass = prior(features)};
+  for (const Key& key : keys_of(features)) {
     if (!state.learns) break;
-    // A capped length is spread by what the coarser keys and this one expect beyond the cap.
-    DecayingHistogram& histogram = state.sketches.touch(key);
-    Mass finer = mass;
-    if (histogram.count() > 0) histogram.mix_into(finer, kCoarserStrength);
-    if (histogram.count() > 0) samples = histogram.count();
+    DecayingHistogram& histogram = state.sketches.touch(key.hash);
+    blend.add(key, histogram);  // as it was before this observation
     if (capped) {
-      histogram.add(beyond(finer, tokens), state.growth);
+      histogram.add(beyond(blend.mass, tokens), state.growth);
     } else {
       histogram.add(bin_of(tokens), state.growth);
     }
-    mass = finer;
   }
-  const LengthForecast made = forecast_of(mass, limit, samples);
+  const LengthForecast made = forecast_of(blend, limit);
   state.overall.add(made, static_cast<double>(tokens));
   if (class_index < 0 || class_index >= kMaxClasses) return;
   const auto row = static_cast<std::size_t>(class_index);

@@ -16,9 +16,9 @@ struct LengthForecast {
 };
 
 struct LengthOptions {
-  std::uint32_t max_keys = 4096;     ///< histograms kept (about 340 bytes each); the least recently used goes first
-  double half_life_samples = 500;    ///< observations of a key after which an old one counts half
-  bool learn = true;                 ///< false: the prior alone (rule bins)
+  std::uint32_t max_keys = 4096;   ///< histograms kept (>= 5, of 380 bytes); the least recently used goes first
+  double half_life_samples = 250;  ///< observations of a key after which an old one counts half
+  bool learn = true;               ///< false: the prior alone (rule bins)
 };
 
 /// How good forecasts were, measured just before each observation.
@@ -55,7 +55,7 @@ class LengthPredictor {
   /// For a reload that changes the classes; what was learned stays.
   void reset_calibration();
 
-  /// Histograms held, at most max_keys.
+  /// Histograms held.
   std::size_t keys() const;
 
  private:

@@ -1,9 +1,22 @@
 #include "classify/prior.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace baton::classify {
+namespace {
+
+constexpr std::array<float, kBins> kUpperSquares = [] {
+  std::array<float, kBins> out{};
+  for (std::size_t bin = 0; bin < kBins; ++bin) {
+    const auto edge = static_cast<float>(kEdges[bin + 1]);
+    out[bin] = edge * edge;
+  }
+  return out;
+}();
+
+}  // namespace
 
 double prior_median(const Features& features) {
   double median = features.chat ? 200 : 100;
@@ -24,13 +37,11 @@ double prior_median(const Features& features) {
 Mass prior(const Features& features) {
   const auto median = static_cast<float>(prior_median(features));
   const float square = median * median;
-  const auto below = [&](float edge) { return edge * edge / (edge * edge + square); };  // P(length < edge)
-  Mass out;
-  out[0] = below(static_cast<float>(kEdges[1]));
-  for (std::size_t bin = 1; bin < kBins; ++bin) {
-    out[bin] = below(static_cast<float>(kEdges[bin + 1])) - below(static_cast<float>(kEdges[bin]));
-  }
-  out[kBins - 1] += 1 - below(static_cast<float>(kEdges[kBins]));
+  Mass below;  // P(length < upper edge)
+  for (std::size_t bin = 0; bin < kBins; ++bin) below[bin] = kUpperSquares[bin] / (kUpperSquares[bin] + square);
+  Mass out = below;
+  for (std::size_t bin = 1; bin < kBins; ++bin) out[bin] = below[bin] - below[bin - 1];
+  out[kBins - 1] += 1 - below[kBins - 1];
   return out;
 }
 

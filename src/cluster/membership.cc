@@ -1,6 +1,8 @@
 #include "cluster/membership.h"
 
+#include <algorithm>
 #include <limits>
+#include <span>
 #include <utility>
 
 #include "core/check.h"
@@ -26,7 +28,31 @@ std::int32_t& count_of(Group& group, Role role) {
   return group.both;
 }
 
+constexpr double kNeutralDollarsPerHour = 1.0;
+constexpr std::size_t kMaxSamplesPerReport = 64;
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;
+constexpr std::int32_t kMostSequences = 1 << 20;
+
+/// The counts of a report as far as they are possible.
+WorkerLoad plausible(const WorkerLoad& load, const WorkerView& view) {
+  const std::int32_t most_blocks = view.total_blocks > 0 ? view.total_blocks : std::numeric_limits<std::int32_t>::max();
+  return {.free_blocks = std::clamp(load.free_blocks, 0, most_blocks),
+          .running = std::clamp(load.running, 0, kMostSequences),
+          .waiting = std::clamp(load.waiting, 0, kMostSequences),
+          .waiting_prefill_tokens = std::clamp<std::int64_t>(load.waiting_prefill_tokens, 0, kMostTokens)};
+}
+
 }  // namespace
+
+perf::Replica neutral_replica() {
+  perf::Replica replica;
+  replica.shape = {.parameters = 8e9, .layers = 32, .hidden = 4096, .q_heads = 32, .kv_heads = 8, .head_dim = 128};
+  replica.flops = 300e12;
+  replica.bandwidth = 2e12;
+  replica.memory_bytes = 80e9;
+  replica.dollars_per_hour = kNeutralDollarsPerHour;
+  return replica;
+}
 
 WorkerView* Membership::mutable_find(WorkerId worker) { return const_cast<WorkerView*>(snapshot_.find(worker)); }
 
@@ -66,6 +92,7 @@ void Membership::up(WorkerId worker, WorkerInfo info) {
   WorkerView& view = row(worker);
   set_state(view, WorkerState::connecting);
   view.role = info.role;
+  view.flexible = info.role == Role::both;
   view.group = group_of(info);
   view.block_tokens = info.block_tokens;
   view.total_blocks = info.total_blocks;
@@ -73,8 +100,33 @@ void Membership::up(WorkerId worker, WorkerInfo info) {
   view.max_context = usable_context(info);
   view.reported = WorkerLoad{.free_blocks = info.total_blocks};
   view.booked_at_report = {};
+  place_and_price(view, info);
+  prefixes_.forget(worker);
+  if (info.total_blocks > 0) prefixes_.set_capacity(worker, static_cast<std::size_t>(info.total_blocks));
+  calibrators_.insert_or_assign(worker, perf::Calibrator(view.replica));
   set_state(view, WorkerState::up);
   infos_.insert_or_assign(worker, std::move(info));
+}
+
+void Membership::place_and_price(WorkerView& view, const WorkerInfo& info) {
+  view.replica = info.replica.value_or(neutral_replica());
+  view.is_modelled = info.replica.has_value();
+  if (info.price_per_hour > 0) view.replica.dollars_per_hour = info.price_per_hour;
+  if (!(view.replica.dollars_per_hour > 0)) view.replica.dollars_per_hour = kNeutralDollarsPerHour;
+  view.dollars_per_hour = view.replica.dollars_per_hour;
+  view.spot = info.spot;
+  view.host = number_of(info.host_id.empty() ? "" : "host " + info.host_id);
+  // The same rack name in two zones means two racks.
+  view.rack = number_of(info.rack.empty() ? "" : "rack " + info.zone + "/" + info.rack);
+  view.zone = number_of(info.zone.empty() ? "" : "zone " + info.zone);
+  auto& types = snapshot_.gpu_types;
+  view.gpu = static_cast<std::uint32_t>(std::ranges::find(types, info.gpu_type) - types.begin());
+  if (view.gpu == types.size()) types.push_back(info.gpu_type);
+}
+
+std::uint32_t Membership::number_of(const std::string& place) {
+  if (place.empty()) return 0;
+  return places_.try_emplace(place, static_cast<std::uint32_t>(places_.size() + 1)).first->second;
 }
 
 void Membership::draining(WorkerId worker) {
@@ -87,16 +139,32 @@ void Membership::down(WorkerId worker) {
   if (view == nullptr) return;
   BATON_CHECK(view->booked == Booking{});
   set_state(*view, WorkerState::down);
+  prefixes_.forget(worker);
+}
+
+void Membership::steer(WorkerId worker, Role role) {
+  WorkerView* view = mutable_find(worker);
+  if (view == nullptr || !view->flexible || view->role == role) return;
+  const WorkerState state = view->state;
+  set_state(*view, WorkerState::connecting);
+  view->role = role;
+  set_state(*view, state);
 }
 
 void Membership::report(WorkerId worker, const WorkerLoad& load) {
   WorkerView* view = mutable_find(worker);
   if (view == nullptr || view->state == WorkerState::down) return;
-  view->reported = {.free_blocks = load.free_blocks,
-                    .running = load.running,
-                    .waiting = load.waiting,
-                    .waiting_prefill_tokens = load.waiting_prefill_tokens};
+  view->reported = plausible(load, *view);
   view->booked_at_report = view->booked;
+  const auto calibrator = calibrators_.find(worker);
+  if (calibrator != calibrators_.end() && !load.samples.empty()) {
+    const std::size_t count = std::min(load.samples.size(), kMaxSamplesPerReport);
+    for (const perf::StepSample& sample : std::span(load.samples).first(count)) calibrator->second.observe(sample);
+    view->replica = calibrator->second.replica();
+  }
+  if (load.cache.reset) prefixes_.forget(worker);
+  prefixes_.remove(worker, load.cache.removed);
+  if (!load.cache.added.empty()) prefixes_.add(worker, load.cache.added);
 }
 
 void Membership::book(WorkerId worker, const Booking& booking) {
@@ -109,7 +177,9 @@ void Membership::release(WorkerId worker, const Booking& booking) {
   WorkerView* view = mutable_find(worker);
   BATON_CHECK(view != nullptr);
   view->booked -= booking;
-  BATON_CHECK(view->booked.sequences >= 0 && view->booked.blocks >= 0 && view->booked.prefill_tokens >= 0);
+  const Booking& left = view->booked;
+  BATON_CHECK(left.sequences >= 0 && left.blocks >= 0 && left.prefill_tokens >= 0);
+  BATON_CHECK(left.prefills >= 0 && left.context_tokens >= 0);
 }
 
 void Membership::refused(WorkerId worker, std::int64_t tokens) {

@@ -1,12 +1,19 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "cluster/prefix_map.h"
 #include "cluster/snapshot.h"
+#include "perf/calibration.h"
 
 namespace baton::cluster {
+
+/// What a worker without a cost model (unknown GPU, foreign engine) is taken for: an 8-billion-parameter model on one
+/// mid-range GPU at a dollar an hour. Alike among themselves, they are told apart by load; step samples correct them.
+perf::Replica neutral_replica();
 
 /// The worker table of one router shard. Pure: no clock, no sockets. Not thread-safe; the shard's thread owns it.
 /// Events about workers it does not know, or that are down, change nothing.
@@ -21,7 +28,14 @@ class Membership {
   void draining(WorkerId worker);
   /// Connection lost. Its bookings must have been released before.
   void down(WorkerId worker);
+  /// Impossible counts are brought within bounds. Its step samples correct its replica at once.
   void report(WorkerId worker, const WorkerLoad& load);
+  /// A worker for both roles is to serve as `role` from now on; running attempts are not touched.
+  void steer(WorkerId worker, Role role);
+  /// The worker computes or receives this prefix and will hold it.
+  void holds(WorkerId worker, std::span<const std::uint64_t> prefix_hashes) { prefixes_.add(worker, prefix_hashes); }
+  /// Who holds the start of a prompt; valid until the next call.
+  std::span<const PrefixHit> prefix_hits(std::span<const std::uint64_t> hashes) { return prefixes_.match(hashes); }
 
   void book(WorkerId worker, const Booking& booking);
   void release(WorkerId worker, const Booking& booking);
@@ -40,6 +54,8 @@ class Membership {
   WorkerView& row(WorkerId worker);
   void set_state(WorkerView& view, WorkerState state);
   std::uint32_t group_of(const WorkerInfo& info);
+  void place_and_price(WorkerView& view, const WorkerInfo& info);
+  std::uint32_t number_of(const std::string& place);
 
   struct GroupKey {
     std::string model_hash;
@@ -50,6 +66,9 @@ class Membership {
   Snapshot snapshot_;
   std::vector<GroupKey> group_keys_;  ///< parallel to snapshot_.groups
   std::unordered_map<WorkerId, WorkerInfo> infos_;
+  std::unordered_map<WorkerId, perf::Calibrator> calibrators_;
+  std::unordered_map<std::string, std::uint32_t> places_;  ///< numbers of hosts, racks and zones
+  PrefixMap prefixes_;
 };
 
 }  // namespace baton::cluster

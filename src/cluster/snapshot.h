@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "baton/types.h"
 #include "cluster/worker.h"
+#include "perf/replica.h"
 
 namespace baton::cluster {
 
@@ -18,13 +20,20 @@ enum class WorkerState : std::uint8_t { connecting, up, draining, down };
 /// So an estimate is the report plus the change of our own bookings since it came, and never less than our own.
 struct WorkerView {
   WorkerId id;
-  Role role = Role::both;
+  Role role = Role::both;  ///< as which it is placed on: its own, or what it was steered to
+  bool flexible = false;   ///< its own role is both
   WorkerState state = WorkerState::connecting;
   std::uint32_t group = 0;  ///< index into Snapshot::groups
   std::int32_t block_tokens = 16;
   std::int32_t total_blocks = 0;  ///< 0: unknown
   std::int32_t max_batch = 0;     ///< 0: unknown
   std::int32_t max_context = 0;   ///< tokens, never more than the pool holds; 0: unknown
+  std::uint32_t gpu = 0;                       ///< index into Snapshot::gpu_types
+  std::uint32_t host = 0, rack = 0, zone = 0;  ///< equal numbers are the same place; 0: unknown
+  bool spot = false;
+  bool is_modelled = false;     ///< it told what the cost model needs; else `replica` is the neutral one
+  double dollars_per_hour = 0;  ///< > 0
+  perf::Replica replica;        ///< with the constants fitted to its own steps
   WorkerLoad reported;
   Booking booked;            ///< open here and now
   Booking booked_at_report;  ///< open when `reported` came
@@ -46,6 +55,16 @@ struct WorkerView {
     return std::max(booked.prefill_tokens,
                     reported.waiting_prefill_tokens + booked.prefill_tokens - booked_at_report.prefill_tokens);
   }
+  /// Estimated sequences whose prompts it has yet to compute.
+  std::int32_t prefills() const {
+    const std::int32_t known = std::max(booked.prefills, reported.waiting + booked.prefills - booked_at_report.prefills);
+    return std::max(known, prefill_tokens() > 0 ? 1 : 0);
+  }
+  /// Estimated tokens of KV its sequences hold.
+  std::int64_t context_tokens() const {
+    const std::int64_t used = std::int64_t{total_blocks - reported.free_blocks} * block_tokens;
+    return std::max(booked.context_tokens, used + booked.context_tokens - booked_at_report.context_tokens);
+  }
   /// Estimated free blocks; may be negative when more was booked than fits.
   std::int32_t free_blocks() const {
     return std::min(total_blocks - booked.blocks, reported.free_blocks - (booked.blocks - booked_at_report.blocks));
@@ -62,6 +81,7 @@ struct Group {
 struct Snapshot {
   std::vector<WorkerView> workers;  ///< by ascending id, whatever their state
   std::vector<Group> groups;
+  std::vector<std::string> gpu_types{std::string()};  ///< by WorkerView::gpu
 
   const WorkerView* find(WorkerId id) const {
     const auto at = std::ranges::lower_bound(workers, id, {}, &WorkerView::id);

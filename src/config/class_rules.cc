@@ -121,8 +121,7 @@ std::map<std::string_view, std::size_t> check_names(const Classes& classes, Prob
   return known;
 }
 
-void check_fallbacks(const Classes& classes, const std::map<std::string_view, std::size_t>& known,
-                     Problems& problems) {
+void check_fallbacks(const Classes& classes, const std::map<std::string_view, std::size_t>& known, Problems& problems) {
   std::vector<std::string_view> names;
   for (const auto& [name, index] : known) names.push_back(name);
   std::vector<bool> is_done(classes.size(), false);  // leads to no circle that is not reported

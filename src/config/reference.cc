@@ -31,11 +31,10 @@ One YAML file describes a deployment. The smallest useful one names a model, pre
 )";
 
 constexpr std::string_view kClassesIntroduction =
-    R"(The keys of one entry of `classes`. A request belongs to the class it names in the `x-baton-class` header, if `models`
-and `keys` of that class admit it; else to the first class in file order that matches it; else to the last class. A list
-whose last class does not match everything gets one more, `default`. A class that earlier ones leave nothing to is an
-error.
-[Scheduling](scheduling.md#classes) describes the built-in classes.
+    R"(The keys of one entry of `classes`. A request belongs to the class it names in the `x-baton-class` header, if that
+class's `models` and `keys` admit it; else to the first class in file order that matches it; else to the last class. A
+list whose last class does not match everything gets one more, `default`. A class that earlier ones leave nothing to is
+an error. [Scheduling](scheduling.md#classes) describes the built-in classes.
 
 )";
 

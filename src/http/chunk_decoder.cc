@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "http/head.h"
+
 namespace baton::http {
 namespace {
 
-/// A chunk's line, and all trailers together. A client that sends more is not talking HTTP in earnest.
+/// One line, all extensions together, all trailers together. A client that sends more is not talking HTTP in earnest.
 constexpr std::size_t kMaxLine = 16U << 10;
 constexpr std::size_t kMaxSizeDigits = 15;  // fits 64 bits with room to spare
 
@@ -16,20 +18,6 @@ std::unexpected<Error> malformed(const char* what) {
 
 bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/// Visible characters, space, tab and bytes beyond ASCII.
-bool is_field_text(char c) {
-  const auto u = static_cast<unsigned char>(c);
-  return u == '\t' || (u >= 0x20 && u != 0x7F);
-}
-
-bool is_token(std::string_view text) {
-  constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kPunctuation.find(c) != std::string_view::npos;
-  });
 }
 
 /// The line at the front of `bytes` with its CRLF; empty while it is not complete.
@@ -82,9 +70,11 @@ Result<void> ChunkDecoder::on_size(std::string_view line) {
   const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(line, is_hex) - line.begin());
   if (digits == 0 || digits > kMaxSizeDigits) return malformed("a chunk size is not a hexadecimal number");
   const std::string_view extension = line.substr(digits);
-  if (!extension.empty() && (extension.front() != ';' || !std::ranges::all_of(extension, is_field_text))) {
+  if (!extension.empty() && (extension.front() != ';' || !is_field_text(extension))) {
     return malformed("a chunk size is followed by something else");
   }
+  extension_bytes_ += extension.size();
+  if (extension_bytes_ > kMaxLine) return malformed("the chunk extensions are too long");
   std::from_chars(line.data(), line.data() + digits, left_, 16);
   if (left_ > limit_ - body_.size()) {
     return fail(Errc::body_too_large, "The request body is larger than " + std::to_string(limit_) + " bytes.");
@@ -101,7 +91,7 @@ Result<void> ChunkDecoder::on_trailer(std::string_view line) {
   trailer_bytes_ += line.size();
   const std::size_t colon = line.find(':');
   const bool field = colon != std::string_view::npos && is_token(line.substr(0, colon)) &&
-                     std::ranges::all_of(line.substr(colon), is_field_text);
+                     is_field_text(line.substr(colon));
   if (!field) return malformed("a trailer is no header field");
   if (trailer_bytes_ > kMaxLine) return malformed("the trailers are too long");
   return {};

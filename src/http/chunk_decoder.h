@@ -10,7 +10,7 @@
 namespace baton::http {
 
 /// Decodes a chunked body (RFC 9112 §7.1), strictly: lines end with CRLF, sizes are hexadecimal digits alone, trailers
-/// are well-formed fields (and are dropped). The outcome does not depend on how the bytes were cut.
+/// are well-formed fields (and are dropped), extensions are few. The outcome does not depend on how the bytes were cut.
 class ChunkDecoder {
  public:
   explicit ChunkDecoder(std::uint64_t body_limit) : limit_(body_limit) {}
@@ -20,6 +20,7 @@ class ChunkDecoder {
   Result<std::size_t> put(std::string_view bytes);
   bool done() const { return stage_ == Stage::done; }
   std::string& body() { return body_; }
+  const std::string& body() const { return body_; }
 
  private:
   enum class Stage : std::uint8_t { size, data, data_end, trailer, done };
@@ -31,6 +32,7 @@ class ChunkDecoder {
   std::uint64_t limit_;
   std::string body_;
   std::uint64_t left_ = 0;  ///< of the current chunk
+  std::size_t extension_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
   Stage stage_ = Stage::size;
 };

@@ -1,10 +1,11 @@
 #include "http/connection.h"
 
-#include <array>
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
+
+#include "http/cors.h"
 
 namespace baton::http {
 
@@ -13,22 +14,20 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kHeadRead = 4U << 10;
-constexpr std::size_t kBodyRead = 64U << 10;
 /// How much of the next requests is buffered while an answer is under way; then TCP pushes back.
 constexpr std::size_t kPipelineBytes = 64U << 10;
-constexpr std::size_t kKeptBufferBytes = 16U << 10;
-constexpr std::size_t kLingerBytes = 32U << 20;
-constexpr std::chrono::milliseconds kLingerTime{2'000};
-
-std::string_view view_of(const boost::beast::flat_buffer& buffer) {
-  return {static_cast<const char*>(buffer.data().data()), buffer.size()};
-}
+/// What a client may still send after a refusal. Time is the tighter bound; a client in the middle of a large upload
+/// reads the answer only if its connection is not reset before.
+constexpr std::size_t kLingerBytes = 64U << 20;
+constexpr std::chrono::milliseconds kShortLinger{100};
 
 }  // namespace
 
-Connection::Connection(aio::tcp::socket socket, const ServerOptions& options, const Handler& handler)
-    : socket_(std::move(socket)), options_(options), handler_(handler), timer_(socket_.get_executor()) {
+Connection::Connection(aio::tcp::socket socket, const ConnectionContext& context)
+    : socket_(std::move(socket)),
+      context_(context),
+      options_(context.options),
+      timer_(socket_.get_executor()) {
   error_code ignored;
   socket_.set_option(aio::tcp::no_delay(true), ignored);
   socket_.set_option(asio::socket_base::keep_alive(true), ignored);
@@ -49,7 +48,6 @@ asio::awaitable<void> Connection::run() {
       co_await linger();
       break;
     }
-    if (input_.size() == 0 && input_.capacity() > kKeptBufferBytes) input_.shrink_to_fit();
   }
   cut();
 }
@@ -58,57 +56,100 @@ asio::awaitable<void> Connection::run() {
 aio::Task<Connection::ReadEnd> Connection::read_request(RequestParser& parser) {
   keep_alive_ = false;
   http10_ = is_head_ = false;
+  idle_ = true;
+  cors_.clear();
   bool told_to_continue = false;
-  bool head_seen = false;
-  set_deadline(Clock::now() + options_.idle_timeout);
-  while (true) {
-    auto used = parser.put(view_of(input_));
-    if (!used) co_return std::unexpected(std::move(used.error()));
-    input_.consume(*used);
-    if (parser.done()) break;
-    if (parser.head_done() && !std::exchange(head_seen, true)) {
-      set_deadline(Clock::now() + options_.body_timeout);
-    } else if (parser.started() && std::exchange(idle_, false)) {
-      set_deadline(Clock::now() + options_.header_timeout);
-    }
-    if (head_seen && parser.expects_continue() && input_.size() == 0 && !std::exchange(told_to_continue, true)) {
-      const std::array<asio::const_buffer, 1> buffers{asio::buffer("HTTP/1.1 100 Continue\r\n\r\n", 25)};
+  began_ = Clock::now();
+  set_deadline(began_ + options_.idle_timeout);
+  if (auto ok = feed(parser, {}); !ok) co_return std::unexpected(std::move(ok.error()));
+  while (!parser.done()) {
+    if (parser.head_done() && parser.head().expects_continue && parser.body_bytes() == 0 && input_.empty() &&
+        !std::exchange(told_to_continue, true)) {
+      std::array<asio::const_buffer, 1> buffers{asio::buffer("HTTP/1.1 100 Continue\r\n\r\n", 25)};
       if (auto sent = co_await write_all(buffers); !sent) co_return ReadEnd::closed;
-      set_deadline(Clock::now() + options_.body_timeout);
+      set_read_deadline(parser);
     }
-    if (!parser.started()) idle_ = true;
     if (idle_ && close_when_idle_) co_return ReadEnd::closed;
-    if (auto got = co_await read_some(head_seen ? kBodyRead : kHeadRead); !got) {
-      if (got.error().code == Errc::timeout && parser.started()) co_return std::unexpected(std::move(got.error()));
+    auto bytes = co_await read_some();
+    if (!bytes) {
+      if (bytes.error().code == Errc::request_timeout && parser.started()) {
+        co_return std::unexpected(std::move(bytes.error()));
+      }
       co_return ReadEnd::closed;
     }
+    if (auto ok = feed(parser, *bytes); !ok) co_return std::unexpected(std::move(ok.error()));
   }
   idle_ = false;
   set_deadline(kNever);
   co_return ReadEnd::request;
 }
 
-aio::Task<void> Connection::read_some(std::size_t at_most) {
-  auto [error, count] = co_await socket_.async_read_some(input_.prepare(at_most), aio::kNoThrow);
-  if (error) {
-    gone_ = true;
-    if (timed_out_) co_return fail(Errc::timeout, "The request did not arrive in time.");
-    co_return fail(Errc::io, error.message());
+/// Gives the parser what is left over and `bytes`; keeps what it does not take.
+Result<void> Connection::feed(RequestParser& parser, std::string_view bytes) {
+  const bool head_was_done = parser.head_done();
+  if (input_.empty()) {
+    auto used = parser.put(bytes);
+    if (!used) return std::unexpected(std::move(used.error()));
+    input_.assign(bytes.substr(*used));
+  } else {
+    input_.append(bytes);
+    auto used = parser.put(input_);
+    if (!used) return std::unexpected(std::move(used.error()));
+    input_.erase(0, *used);
+    if (input_.empty()) input_ = {};
   }
-  input_.commit(count);
-  co_return Result<void>{};
+  if (parser.done()) return {};
+  const bool begins = parser.started() && std::exchange(idle_, false);
+  if (begins || parser.head_done() != head_was_done) began_ = Clock::now();
+  if (parser.started()) set_read_deadline(parser);
+  return {};
+}
+
+/// The whole head has header_timeout; a body has body_timeout and one second more for every body_rate bytes.
+void Connection::set_read_deadline(const RequestParser& parser) {
+  if (!parser.head_done()) return set_deadline(began_ + options_.header_timeout);
+  const auto earned = std::chrono::milliseconds(parser.body_bytes() * 1000 / options_.body_rate);
+  set_deadline(began_ + options_.body_timeout + earned);
+}
+
+/// Waits with a small buffer only; the rest of what came goes through the scratch memory. The bytes are valid until the
+/// next suspension.
+aio::Task<std::string_view> Connection::read_some() {
+  if (std::exchange(more_waits_, false)) {
+    error_code error;
+    const std::size_t count = socket_.read_some(asio::buffer(context_.scratch.data(), context_.scratch.size()), error);
+    if (!error) co_return std::string_view(context_.scratch.data(), count);
+    if (error != asio::error::would_block) co_return std::unexpected(read_error(error));
+  }
+  auto [error, count] = co_await socket_.async_read_some(asio::buffer(small_), aio::kNoThrow);
+  if (error) co_return std::unexpected(read_error(error));
+  more_waits_ = count == small_.size();
+  co_return std::string_view(small_.data(), count);
+}
+
+Error Connection::read_error(const error_code& error) {
+  gone_ = true;
+  if (timed_out_) return {Errc::request_timeout, "The request did not arrive in time."};
+  return {Errc::io, error.message()};
 }
 
 asio::awaitable<void> Connection::answer(RequestParser& parser) {
-  keep_alive_ = parser.keep_alive();
-  http10_ = parser.http10();
-  is_head_ = parser.is_head();
+  keep_alive_ = parser.head().keep_alive;
+  http10_ = parser.head().http10;
   answering_ = true;
   Exchange exchange(*this, parser.take());
-  co_await handler_(exchange);
+  is_head_ = exchange.request().method == "HEAD";
+  cors_ = cors_headers(options_.cors_origins, exchange.request());
+  if (auto preflight = cors_preflight(options_.cors_origins, exchange.request())) {
+    if (options_.on_own_answer) options_.on_own_answer(preflight->status);
+    (void)co_await exchange.send(std::move(*preflight));
+  } else {
+    co_await context_.handler(exchange);
+  }
   if (exchange.stage_ == Exchange::Stage::unanswered) {
     const Error unanswered{Errc::internal, "The request was not answered."};
     Response response = options_.error_response(unanswered);
+    if (options_.on_own_answer) options_.on_own_answer(response.status);
     (void)co_await exchange.send(std::move(response));
   }
   if (exchange.stage_ != Exchange::Stage::answered) keep_alive_ = false;
@@ -120,9 +161,8 @@ asio::awaitable<void> Connection::answer(RequestParser& parser) {
 /// Answers a request that could not be read, then closes: what follows it cannot be told from its body.
 asio::awaitable<void> Connection::refuse(Error error) {
   keep_alive_ = false;
-  const bool late = error.code == Errc::timeout;
   Response response = options_.error_response(error);
-  if (late) response.status = 408;
+  if (options_.on_own_answer) options_.on_own_answer(response.status);
   Exchange exchange(*this, Request{});
   (void)co_await exchange.send(std::move(response));
   gone_ = false;
@@ -134,32 +174,52 @@ asio::awaitable<void> Connection::turn_away(Error error) {
   cut();
 }
 
+asio::awaitable<void> Connection::turn_away_quickly(Error error) {
+  linger_time_ = kShortLinger;
+  co_await turn_away(std::move(error));
+}
+
 /// Closes so that the client surely reads the answer: a close with unread input would send RST, which discards it.
 asio::awaitable<void> Connection::linger() {
   error_code ignored;
   socket_.shutdown(aio::tcp::socket::shutdown_send, ignored);
   if (gone_ || !open_) co_return;
-  input_.clear();
-  set_deadline(Clock::now() + kLingerTime);
+  input_ = {};
+  set_deadline(Clock::now() + linger_time_);
   for (std::size_t discarded = 0; discarded < kLingerBytes;) {
-    auto [error, count] = co_await socket_.async_read_some(input_.prepare(kBodyRead), aio::kNoThrow);
-    if (error) co_return;
-    discarded += count;
+    auto bytes = co_await read_some();
+    if (!bytes) co_return;
+    discarded += bytes->size();
   }
 }
 
-aio::Task<void> Connection::write_all(std::span<const asio::const_buffer> buffers) {
+/// Most answers fit into the socket's buffer: they go out without a timer or a trip through the event loop.
+aio::Task<void> Connection::write_all(std::span<asio::const_buffer> buffers) {
   if (!open_) co_return fail(Errc::cancelled, "the connection is closed");
+  error_code error;
+  std::size_t sent = socket_.write_some(buffers, error);
+  if (error && error != asio::error::would_block) co_return written(error);
+  for (asio::const_buffer& buffer : buffers) {
+    const std::size_t done = std::min(sent, buffer.size());
+    buffer += done;
+    sent -= done;
+  }
+  if (asio::buffer_size(buffers) == 0) co_return Result<void>{};
   set_deadline(Clock::now() + options_.write_timeout);
-  auto [error, count] = co_await asio::async_write(socket_, buffers, aio::kNoThrow);
+  const std::span<const asio::const_buffer> rest = buffers;
+  auto [late_error, count] = co_await asio::async_write(socket_, rest, aio::kNoThrow);
   (void)count;
+  co_return written(late_error);
+}
+
+Result<void> Connection::written(const error_code& error) {
   const bool late = timed_out_;
   set_deadline(kNever);
-  if (!error) co_return Result<void>{};
+  if (!error) return {};
   keep_alive_ = false;
   gone_ = true;
-  if (late) co_return fail(Errc::timeout, "the client does not read its answer");
-  co_return fail(Errc::cancelled, "the client is gone: " + error.message());
+  if (late) return fail(Errc::timeout, "the client does not read its answer");
+  return fail(Errc::cancelled, "the client is gone: " + error.message());
 }
 
 /// The timer is moved only when it would fire too late; when it fires too early it goes to sleep again.
@@ -191,17 +251,20 @@ void Connection::watch_for_disconnect() {
     if (error || !self->open_ || !self->on_gone_) return;
     self->on_readable();
   };
-  socket_.async_wait(aio::tcp::socket::wait_read,
-                     asio::bind_cancellation_slot(stop_watching_.slot(), std::move(on_ready)));
+  // Once enough is buffered nothing more is read, and only a broken connection can still be noticed.
+  const auto what =
+      input_.size() < kPipelineBytes ? aio::tcp::socket::wait_read : aio::tcp::socket::wait_error;
+  socket_.async_wait(what, asio::bind_cancellation_slot(stop_watching_.slot(), std::move(on_ready)));
 }
 
 /// Either the client closed, or it pipelines: keep what it sent and watch on, up to a bound.
 void Connection::on_readable() {
+  if (input_.size() >= kPipelineBytes) return client_gone();
   error_code error;
-  const std::size_t count = socket_.read_some(input_.prepare(kHeadRead), error);
-  input_.commit(count);
+  const std::size_t count = socket_.read_some(asio::buffer(small_), error);
+  input_.append(small_.data(), count);
   if (error && error != asio::error::would_block) return client_gone();
-  if (input_.size() < kPipelineBytes) watch_for_disconnect();
+  watch_for_disconnect();
 }
 
 void Connection::client_gone() {

@@ -15,13 +15,22 @@ namespace asio = aio::asio;
 
 namespace {
 
-std::string http_date() {
+/// The date header's value; made anew once a second.
+std::string_view http_date() {
+  struct Cache {
+    std::time_t second = 0;
+    std::array<char, 40> text{};
+    std::size_t length = 0;
+  };
+  thread_local Cache cache;
   const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, 40> text;
-  const std::size_t length = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  return {text.data(), length};
+  if (now != cache.second) {
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    cache.length = std::strftime(cache.text.data(), cache.text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    cache.second = now;
+  }
+  return {cache.text.data(), cache.length};
 }
 
 void append_header(std::string& head, std::string_view name, std::string_view value) {
@@ -47,6 +56,7 @@ std::string Connection::response_head(int status, std::span<const Header> header
   head.append(reason_phrase(status)).append("\r\n");
   append_header(head, "date", http_date());
   for (const Header& header : headers) append_header(head, header.name, header.value);
+  for (const Header& header : cors_) append_header(head, header.name, header.value);
   const bool keep = keep_alive_ && keep_alive_allowed_;
   if (!keep) append_header(head, "connection", "close");
   if (keep && http10_) append_header(head, "connection", "keep-alive");
@@ -60,10 +70,10 @@ aio::Task<void> Exchange::send(Response response) {
   stage_ = Stage::answered;
   std::string head = connection_.response_head(response.status, response.headers);
   if (!response.body.empty()) append_header(head, "content-type", response.content_type);
-  append_header(head, "content-length", std::to_string(response.body.size()));
+  if (response.status != 204) append_header(head, "content-length", std::to_string(response.body.size()));
   head += "\r\n";
   const std::string_view body = connection_.is_head_ ? std::string_view{} : std::string_view(response.body);
-  const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
+  std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
   co_return co_await connection_.write_all(buffers);
 }
 
@@ -82,7 +92,7 @@ aio::Task<void> Exchange::write(std::string_view data) {
   const std::string head = std::exchange(stream_head_, {});
   const bool chunked = !connection_.http10_;
   const std::string size = chunked ? chunk_header(data.size()) : std::string();
-  const std::array<asio::const_buffer, 4> buffers{asio::buffer(head), asio::buffer(size), asio::buffer(data),
+  std::array<asio::const_buffer, 4> buffers{asio::buffer(head), asio::buffer(size), asio::buffer(data),
                                                   asio::buffer("\r\n", chunked ? 2 : 0)};
   co_return co_await connection_.write_all(buffers);
 }
@@ -94,7 +104,7 @@ aio::Task<void> Exchange::finish(std::string_view last) {
   const bool chunked = !connection_.http10_;
   const std::string size = chunked && !last.empty() ? chunk_header(last.size()) : std::string();
   const std::string_view end = !chunked ? "" : last.empty() ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
-  const std::array<asio::const_buffer, 4> buffers{asio::buffer(head), asio::buffer(size), asio::buffer(last),
+  std::array<asio::const_buffer, 4> buffers{asio::buffer(head), asio::buffer(size), asio::buffer(last),
                                                   asio::buffer(end)};
   co_return co_await connection_.write_all(buffers);
 }

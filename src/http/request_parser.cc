@@ -1,185 +1,122 @@
 #include "http/request_parser.h"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <string>
+#include <algorithm>
 #include <utility>
 
-#include "http/chunk_decoder.h"
-#include "http/head_rules.h"
-
 namespace baton::http {
-
-namespace beast_http = boost::beast::http;
-using boost::system::error_code;
-
 namespace {
 
-std::unexpected<Error> parse_failure(const error_code& error, const ParserLimits& limits) {
-  if (error == beast_http::error::body_limit) {
-    return fail(Errc::body_too_large,
-                "The request body is larger than " + std::to_string(limits.body_bytes) + " bytes.");
-  }
-  if (error == beast_http::error::header_limit) {
-    return fail(Errc::headers_too_large,
-                "The request head is larger than " + std::to_string(limits.header_bytes) + " bytes.");
-  }
-  return fail(Errc::invalid_request, "Malformed HTTP request: " + error.message() + ".");
+/// Room for method, version and spaces beside the target in a request line.
+constexpr std::size_t kRequestLineRest = 32;
+/// Memory set aside when a body begins; more as it comes.
+constexpr std::uint64_t kFirstBodyBytes = 512U << 10;
+
+std::unexpected<Error> uri_too_long(const ParserLimits& limits) {
+  return fail(Errc::uri_too_long,
+              "The request target is longer than " + std::to_string(limits.target_bytes) + " bytes.");
 }
 
-/// "http://host/path" (absolute form) becomes "/path".
-std::string_view origin_form(std::string_view target) {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (target.size() < scheme.size() || !equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
-    const std::size_t slash = target.find('/', scheme.size());
-    return slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
-  }
-  return target;
+std::size_t target_length(std::string_view request_line) {
+  const std::size_t space = std::min(request_line.find(' '), request_line.size());
+  const std::string_view rest = request_line.substr(std::min(space + 1, request_line.size()));
+  return std::min(rest.find(' '), rest.size());
 }
 
 }  // namespace
 
-struct RequestParser::State {
-  explicit State(ParserLimits l) : limits(l), chunks(l.body_bytes) {
-    // The raw head is bounded here, before the parser sees it, so its own limit only has to be no smaller.
-    parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes + 4));
-    parser.body_limit(limits.body_bytes);
-  }
-  ParserLimits limits;
-  std::string head;
-  bool skipped_empty_line = false;
-  beast_http::request_parser<beast_http::string_body> parser;
-  ChunkDecoder chunks;  ///< Beast 1.81's own asserts on, and reads differently, what arrives in small pieces
-  bool chunked = false;
-  Request request;
-
-  bool done() const { return chunked ? chunks.done() : parser.is_done(); }
-
-  Result<std::size_t> put_head(std::string_view bytes);
-  Result<void> finish_head();
-  Result<std::size_t> put_body(std::string_view bytes);
-  Result<void> check_growing_head() const;
-};
-
-/// Takes bytes up to the end of the head, line by line, so that a bare LF is seen at once.
-Result<std::size_t> RequestParser::State::put_head(std::string_view bytes) {
-  std::size_t used = 0;
-  while (used < bytes.size()) {
-    const std::size_t newline = bytes.find('\n', used);
-    const std::size_t end = newline == std::string_view::npos ? bytes.size() : newline + 1;
-    head.append(bytes.substr(used, end - used));
-    used = end;
-    if (auto ok = check_growing_head(); !ok) return std::unexpected(std::move(ok.error()));
-    if (newline == std::string_view::npos) return used;
-    if (head.size() < 2 || head[head.size() - 2] != '\r') {
-      return fail(Errc::invalid_request, "Header lines must end with CRLF.");
-    }
-    if (head == "\r\n" && !std::exchange(skipped_empty_line, true)) {
-      head.clear();
-    } else if (head.ends_with("\r\n\r\n")) {
-      if (auto ok = finish_head(); !ok) return std::unexpected(std::move(ok.error()));
-      return used;
-    }
-  }
-  return used;
-}
-
-Result<void> RequestParser::State::check_growing_head() const {
-  if (head.size() <= limits.target_bytes + 32) return {};
-  if (head.find('\n') >= limits.target_bytes + 32) {
-    return fail(Errc::uri_too_long,
-                "The request target is longer than " + std::to_string(limits.target_bytes) + " bytes.");
-  }
-  if (head.size() > limits.header_bytes) return parse_failure(beast_http::error::header_limit, limits);
-  return {};
-}
-
-Result<void> RequestParser::State::finish_head() {
-  if (auto ok = check_raw_head(head, limits); !ok) return ok;
-  error_code error;
-  parser.put(boost::asio::buffer(head), error);
-  if (error && error != beast_http::error::need_more) return parse_failure(error, limits);
-  if (!parser.is_header_done()) return fail(Errc::invalid_request, "Malformed HTTP request head.");
-  const auto& message = parser.get();
-  if (auto ok = check_parsed_head(message); !ok) return ok;
-  chunked = message.count(beast_http::field::transfer_encoding) != 0;
-
-  request.method = message.method_string();
-  const std::string_view target = origin_form(message.target());
-  const bool asterisk = target == "*" && request.method == "OPTIONS";
-  if (!target.starts_with('/') && !asterisk) {
-    return fail(Errc::invalid_request, "The request target must be a path that starts with '/'.");
-  }
-  const std::size_t question = target.find('?');
-  request.path = target.substr(0, question);
-  if (question != std::string_view::npos) request.query = target.substr(question + 1);
-  for (const auto& field : message) request.headers.emplace_back(field.name_string(), field.value());
-  const std::string_view expect = request.header("expect");
-  if (!expect.empty() && !equals_ignoring_case(expect, "100-continue")) {
-    return fail(Errc::invalid_request, "The only supported Expect header is '100-continue'.");
-  }
-  head = {};
-  return {};
-}
-
-Result<std::size_t> RequestParser::State::put_body(std::string_view bytes) {
-  if (chunked) return chunks.put(bytes);
-  std::size_t used = 0;
-  while (!parser.is_done() && used < bytes.size()) {
-    error_code error;
-    const std::size_t taken = parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
-    used += taken;
-    if (error && error != beast_http::error::need_more) return parse_failure(error, limits);
-    if (taken == 0) break;
-  }
-  return used;
-}
-
-RequestParser::RequestParser(ParserLimits limits) : state_(std::make_unique<State>(limits)) {}
-RequestParser::~RequestParser() = default;
-RequestParser::RequestParser(RequestParser&&) noexcept = default;
-RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
-
 Result<std::size_t> RequestParser::put(std::string_view bytes) {
   std::size_t used = 0;
-  if (!head_done()) {
-    auto taken = state_->put_head(bytes);
-    if (!taken || !head_done()) return taken;
+  if (!head_) {
+    auto taken = put_head(bytes);
+    if (!taken || !head_) return taken;
     used = *taken;
   }
   if (done()) return used;
-  auto taken = state_->put_body(bytes.substr(used));
+  auto taken = put_body(bytes.substr(used));
   if (!taken) return taken;
   return used + *taken;
 }
 
-bool RequestParser::started() const {
-  return head_done() || !state_->head.empty();
-}
-bool RequestParser::head_done() const {
-  return state_->parser.is_header_done();
-}
-bool RequestParser::done() const {
-  return head_done() && state_->done();
-}
-bool RequestParser::keep_alive() const {
-  return state_->parser.get().keep_alive();
-}
-bool RequestParser::http10() const {
-  return state_->parser.get().version() < 11;
-}
-bool RequestParser::is_head() const {
-  return state_->request.method == "HEAD";
+/// Takes bytes up to the end of the head, line by line, so that a bare LF is seen at once.
+Result<std::size_t> RequestParser::put_head(std::string_view bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size()) {
+    const std::size_t newline = bytes.find('\n', used);
+    const std::size_t end = newline == std::string_view::npos ? bytes.size() : newline + 1;
+    raw_head_.append(bytes.substr(used, end - used));
+    used = end;
+    if (auto ok = check_growing_head(); !ok) return std::unexpected(std::move(ok.error()));
+    if (newline == std::string_view::npos) return used;
+    const std::size_t length = raw_head_.size() - line_start_;
+    if (length < 2 || raw_head_[raw_head_.size() - 2] != '\r') {
+      return fail(Errc::invalid_request, "Header lines must end with CRLF.");
+    }
+    line_start_ = raw_head_.size();
+    if (length == 2 && lines_ == 0 && !std::exchange(skipped_empty_line_, true)) {
+      raw_head_.clear();
+      line_start_ = 0;
+    } else if (length == 2) {
+      if (auto ok = finish_head(); !ok) return std::unexpected(std::move(ok.error()));
+      return used;
+    } else if (++lines_ > limits_.header_count + 1) {
+      return fail(Errc::headers_too_large,
+                  "The request has more than " + std::to_string(limits_.header_count) + " headers.");
+    }
+  }
+  return used;
 }
 
-bool RequestParser::expects_continue() const {
-  return !http10() && equals_ignoring_case(state_->request.header("expect"), "100-continue");
+Result<void> RequestParser::check_growing_head() const {
+  const std::size_t longest_line = limits_.target_bytes + kRequestLineRest;
+  if (lines_ == 0 && raw_head_.size() > longest_line && raw_head_.find('\n') >= longest_line) {
+    return uri_too_long(limits_);
+  }
+  if (raw_head_.size() > limits_.header_bytes) {
+    return fail(Errc::headers_too_large,
+                "The request head is larger than " + std::to_string(limits_.header_bytes) + " bytes.");
+  }
+  return {};
+}
+
+Result<void> RequestParser::finish_head() {
+  const std::string_view request_line = std::string_view(raw_head_).substr(0, raw_head_.find('\r'));
+  if (target_length(request_line) > limits_.target_bytes) return uri_too_long(limits_);
+  auto head = parse_head(raw_head_);
+  if (!head) return std::unexpected(std::move(head.error()));
+  body_left_ = head->content_length.value_or(0);
+  if (body_left_ > limits_.body_bytes) {
+    return fail(Errc::body_too_large,
+                "The request body is larger than " + std::to_string(limits_.body_bytes) + " bytes.");
+  }
+  if (head->chunked) chunks_.emplace(limits_.body_bytes);
+  head_ = std::move(*head);
+  raw_head_ = {};
+  return {};
+}
+
+Result<std::size_t> RequestParser::put_body(std::string_view bytes) {
+  if (chunks_) return chunks_->put(bytes);
+  std::string& body = head_->request.body;
+  if (body.empty() && !bytes.empty()) body.reserve(std::min(body_left_, kFirstBodyBytes));
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, bytes.size()));
+  body.append(bytes.substr(0, count));
+  body_left_ -= count;
+  return count;
+}
+
+bool RequestParser::done() const {
+  if (!head_) return false;
+  return chunks_ ? chunks_->done() : body_left_ == 0;
+}
+
+std::size_t RequestParser::body_bytes() const {
+  if (!head_) return 0;
+  return chunks_ ? chunks_->body().size() : head_->request.body.size();
 }
 
 Request RequestParser::take() {
-  state_->request.body = std::move(state_->chunked ? state_->chunks.body() : state_->parser.get().body());
-  return std::move(state_->request);
+  if (chunks_) head_->request.body = std::move(chunks_->body());
+  return std::move(head_->request);
 }
 
 }  // namespace baton::http

@@ -20,17 +20,30 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::milliseconds kAcceptPause{20};
+constexpr Duration kWarnPeriod = 5s;
+constexpr std::size_t kScratchBytes = 64U << 10;
 
 int open_spare_descriptor() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+Error too_many_connections() {
+  Error error{Errc::overloaded, "Too many connections; try again later."};
+  error.retry_after_s = 1;
+  return error;
 }
 
 }  // namespace
 
 struct Server::State {
   State(asio::any_io_executor e, ServerOptions o, Handler h)
-      : executor(e), options(std::move(o)), handler(std::move(h)), tasks(e), spare(open_spare_descriptor()) {}
+      : executor(e),
+        options(std::move(o)),
+        handler(std::move(h)),
+        scratch(kScratchBytes),
+        tasks(e),
+        spare(open_spare_descriptor()) {}
   ~State() {
     if (spare >= 0) ::close(spare);
   }
@@ -38,16 +51,20 @@ struct Server::State {
   asio::any_io_executor executor;
   ServerOptions options;
   Handler handler;
+  std::vector<char> scratch;
+  ConnectionContext context{options, handler, scratch};
   std::list<aio::tcp::acceptor> acceptors;
   std::unordered_set<Connection*> live;
   aio::TaskGroup tasks;
   int spare;  ///< given up for a moment when descriptors run out, so that a waiting client gets an answer
+  TimePoint warned{};
   bool accepting = true;
   bool closing = false;  ///< answers carry "Connection: close"
 
   asio::awaitable<void> accept_loop(aio::tcp::acceptor& acceptor);
   asio::awaitable<void> session(std::shared_ptr<Connection> connection);
   void start(aio::tcp::socket socket);
+  asio::awaitable<bool> answer_with_spare(aio::tcp::acceptor& acceptor);
   asio::awaitable<void> survive_accept_error(aio::tcp::acceptor& acceptor, error_code error);
 };
 
@@ -64,7 +81,7 @@ asio::awaitable<void> Server::State::accept_loop(aio::tcp::acceptor& acceptor) {
 }
 
 void Server::State::start(aio::tcp::socket socket) {
-  auto connection = std::make_shared<Connection>(std::move(socket), options, handler);
+  auto connection = std::make_shared<Connection>(std::move(socket), context);
   if (closing) connection->close_after_answer();
   tasks.spawn(session(std::move(connection)));
 }
@@ -75,31 +92,39 @@ asio::awaitable<void> Server::State::session(std::shared_ptr<Connection> connect
   if (room) {
     co_await connection->run();
   } else {
-    Error error{Errc::queue_full, "Too many connections; try again later."};
-    error.retry_after_s = 1;
-    co_await connection->turn_away(std::move(error));
+    co_await connection->turn_away(too_many_connections());
   }
   live.erase(connection.get());
 }
 
-/// Out of descriptors: use the spare one to accept and answer one client, else wait for others to leave.
+/// Out of descriptors: the spare one goes to a waiting client, who gets an answer and is let go, and comes back for the
+/// next one. With nobody waiting any more, or on another error, there is a pause for others to leave.
 asio::awaitable<void> Server::State::survive_accept_error(aio::tcp::acceptor& acceptor, error_code error) {
-  log_warn("http", "accept failed", {{"error", error.message()}});
+  if (Clock::now() - warned > kWarnPeriod) {
+    log_warn("http", "accept failed", {{"error", error.message()}});
+    warned = Clock::now();
+  }
+  if (spare < 0) spare = open_spare_descriptor();
   if (error == asio::error::no_descriptors && spare >= 0) {
     ::close(std::exchange(spare, -1));
-    error_code again;
-    aio::tcp::socket socket(executor);
-    acceptor.non_blocking(true, again);
-    acceptor.accept(socket, again);
-    if (!again) {
-      auto connection = std::make_shared<Connection>(std::move(socket), options, handler);
-      Error full{Errc::queue_full, "Too many connections; try again later."};
-      full.retry_after_s = 1;
-      co_await connection->turn_away(std::move(full));
-    }
+    bool somebody = true;
+    while (somebody) somebody = co_await answer_with_spare(acceptor);
     spare = open_spare_descriptor();
   }
   co_await aio::sleep_until(Clock::now() + kAcceptPause);
+}
+
+/// False if nobody waits, or the server stops.
+asio::awaitable<bool> Server::State::answer_with_spare(aio::tcp::acceptor& acceptor) {
+  if (!accepting) co_return false;
+  error_code error;
+  aio::tcp::socket socket(executor);
+  acceptor.non_blocking(true, error);
+  acceptor.accept(socket, error);
+  if (error) co_return false;
+  const auto connection = std::make_shared<Connection>(std::move(socket), context);
+  co_await connection->turn_away_quickly(too_many_connections());
+  co_return true;
 }
 
 Server::Server(asio::any_io_executor executor, ServerOptions options, Handler handler)

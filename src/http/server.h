@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "aio/asio.h"
 #include "core/clock.h"
@@ -16,11 +18,16 @@ struct ServerOptions {
   ParserLimits limits;
   std::size_t connections = 10'000;                  ///< beyond: answered with an error and closed
   std::chrono::milliseconds header_timeout{10'000};  ///< for the whole head, from its first byte
-  std::chrono::milliseconds body_timeout{60'000};    ///< for the whole body
+  std::chrono::milliseconds body_timeout{60'000};    ///< for the whole body, and more as it comes:
+  std::size_t body_rate = 64U << 10;                 ///< bytes that earn it another second
   std::chrono::milliseconds idle_timeout{75'000};    ///< between requests
   std::chrono::milliseconds write_timeout{30'000};   ///< for one write
   /// Makes the answer to a request that never reaches the handler.
   std::function<Response(const Error&)> error_response;
+  /// Called with the status of every answer that does not come from the handler: refusals, preflights. May be empty.
+  std::function<void(int status)> on_own_answer;
+  /// Origins whose pages may call (exact, or "*" for any). Empty: no CORS headers, no preflight answers.
+  std::vector<std::string> cors_origins;
 };
 
 /// HTTP/1.1 over TCP on one io_context thread. Each connection is one coroutine: read a request, run the handler, write

@@ -3,8 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "openai/json.h"
 
 namespace baton::openai {
 namespace {
@@ -21,7 +22,12 @@ std::string in_quotes(std::string_view name) {
 
 }  // namespace
 
-std::string_view type_name(const nlohmann::json& value) {
+std::string_view text_member(const Json& object, std::string_view name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? std::string_view(found->get_ref<const std::string&>()) : "";
+}
+
+std::string_view type_name(const Json& value) {
   if (value.is_string()) return "a string";
   if (value.is_boolean()) return "a boolean";
   if (value.is_number_integer()) return "an integer";
@@ -31,7 +37,7 @@ std::string_view type_name(const nlohmann::json& value) {
   return "null";
 }
 
-std::optional<std::int64_t> as_integer(const nlohmann::json& value) {
+std::optional<std::int64_t> as_integer(const Json& value) {
   if (value.is_number_unsigned()) {
     const auto whole = value.get<std::uint64_t>();
     if (whole > static_cast<std::uint64_t>(INT64_MAX)) return std::nullopt;
@@ -45,16 +51,16 @@ std::optional<std::int64_t> as_integer(const nlohmann::json& value) {
   return static_cast<std::int64_t>(real);
 }
 
-FieldReader::FieldReader(nlohmann::json& object, std::string path) : object_(object), path_(std::move(path)) {}
+FieldReader::FieldReader(Json& object, std::string path) : object_(object), path_(std::move(path)) {}
 
-nlohmann::json* FieldReader::find(std::string_view name) {
+Json* FieldReader::find(std::string_view name) {
   if (error_) return nullptr;
   const auto it = object_.find(name);
   return it == object_.end() || it->is_null() ? nullptr : &*it;
 }
 
 std::optional<double> FieldReader::number(std::string_view name, NumberRange range) {
-  const nlohmann::json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return std::nullopt;
   if (!value->is_number()) {
     fail_type(name, "a number", *value);
@@ -71,7 +77,7 @@ std::optional<double> FieldReader::number(std::string_view name, NumberRange ran
 }
 
 std::optional<std::int64_t> FieldReader::integer(std::string_view name, IntegerRange range) {
-  const nlohmann::json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return std::nullopt;
   if (!value->is_number()) {
     fail_type(name, "an integer", *value);
@@ -87,7 +93,7 @@ std::optional<std::int64_t> FieldReader::integer(std::string_view name, IntegerR
 }
 
 std::optional<bool> FieldReader::boolean(std::string_view name) {
-  const nlohmann::json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return std::nullopt;
   if (value->is_boolean()) return value->get<bool>();
   fail_type(name, "a boolean", *value);
@@ -95,7 +101,7 @@ std::optional<bool> FieldReader::boolean(std::string_view name) {
 }
 
 std::optional<std::string> FieldReader::string(std::string_view name) {
-  nlohmann::json* value = find(name);
+  Json* value = find(name);
   if (value == nullptr) return std::nullopt;
   if (value->is_string()) return std::move(value->get_ref<std::string&>());
   fail_type(name, "a string", *value);
@@ -106,7 +112,7 @@ void FieldReader::fail(Errc code, std::string message, std::string_view name) {
   if (!error_) error_ = Error{code, std::move(message), path_ + std::string(name)};
 }
 
-void FieldReader::fail_type(std::string_view name, std::string_view expected, const nlohmann::json& got) {
+void FieldReader::fail_type(std::string_view name, std::string_view expected, const Json& got) {
   fail(Errc::invalid_request,
        "Invalid type for " + in_quotes(path_ + std::string(name)) + ": expected " + std::string(expected) +
            ", but got " + std::string(type_name(got)) + " instead.",

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "baton/error.h"
+#include "openai/json_fwd.h"
 
 namespace baton::openai {
 
@@ -26,10 +26,10 @@ struct IntegerRange {
 class FieldReader {
  public:
   /// `object` must be a JSON object and outlive the reader. `path` prefixes field names in errors ("stream_options.").
-  explicit FieldReader(nlohmann::json& object, std::string path = {});
+  explicit FieldReader(Json& object, std::string path = {});
 
   /// The field, or nullptr if absent or null.
-  nlohmann::json* find(std::string_view name);
+  Json* find(std::string_view name);
   std::optional<double> number(std::string_view name, NumberRange range);
   /// Whole numbers written as 4.0 pass.
   std::optional<std::int64_t> integer(std::string_view name, IntegerRange range);
@@ -37,19 +37,23 @@ class FieldReader {
   /// Moves the string out of the document.
   std::optional<std::string> string(std::string_view name);
 
+  /// The field's name with the path before it.
+  std::string full_name(std::string_view name) const { return path_ + std::string(name); }
   void fail(Errc code, std::string message, std::string_view name);
-  void fail_type(std::string_view name, std::string_view expected, const nlohmann::json& got);
+  void fail_type(std::string_view name, std::string_view expected, const Json& got);
   const std::optional<Error>& error() const { return error_; }
 
  private:
-  nlohmann::json& object_;
+  Json& object_;
   std::string path_;
   std::optional<Error> error_;
 };
 
+/// The string member `name` of an object; empty if there is none.
+std::string_view text_member(const Json& object, std::string_view name);
 /// "a string", "an array", …: how errors name a JSON value's type.
-std::string_view type_name(const nlohmann::json& value);
+std::string_view type_name(const Json& value);
 /// The value as an integer if it is a whole number that fits, written either as 4 or as 4.0.
-std::optional<std::int64_t> as_integer(const nlohmann::json& value);
+std::optional<std::int64_t> as_integer(const Json& value);
 
 }  // namespace baton::openai

@@ -1,25 +1,8 @@
 #include "openai/json_guard.h"
 
-#include <cstring>
+#include "openai/json_string.h"
 
 namespace baton::openai {
-namespace {
-
-/// Position after the closing quote of the string whose first character is at `at`.
-std::size_t skip_string(std::string_view text, std::size_t at) {
-  while (at < text.size()) {
-    const auto* quote = static_cast<const char*>(std::memchr(text.data() + at, '"', text.size() - at));
-    if (quote == nullptr) return text.size();
-    const auto end = static_cast<std::size_t>(quote - text.data());
-    std::size_t backslashes = 0;
-    while (end - backslashes > at && text[end - backslashes - 1] == '\\') ++backslashes;
-    if (backslashes % 2 == 0) return end + 1;
-    at = end + 1;
-  }
-  return text.size();
-}
-
-}  // namespace
 
 bool json_depth_within(std::string_view text, int limit) {
   int depth = 0;
@@ -27,7 +10,9 @@ bool json_depth_within(std::string_view text, int limit) {
   while (at < text.size()) {
     const char c = text[at++];
     if (c == '"') {
-      at = skip_string(text, at);
+      const std::size_t close = json_string_end(text, at);
+      if (close == std::string_view::npos) break;
+      at = close + 1;
     } else if (c == '[' || c == '{') {
       if (++depth > limit) return false;
     } else if (c == ']' || c == '}') {

@@ -1,51 +1,79 @@
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "openai/json.h"
+#include "openai/json_guard.h"
 #include "openai/request_fields.h"
 
 namespace baton::openai {
 namespace {
 
-using nlohmann::json;
+using json = Json;
 
 constexpr std::array<std::string_view, 5> kRoles{"system", "developer", "user", "assistant", "tool"};
 
-void append_part(FieldReader& fields, json& part, std::string& text) {
-  if (part.is_string()) {
-    text += part.get_ref<std::string&>();
-    return;
+std::string read_part(FieldReader& fields, json& part) {
+  if (part.is_string()) return std::move(part.get_ref<std::string&>());
+  if (!part.is_object()) {
+    fields.fail_type("content", "an array of parts", part);
+    return {};
   }
-  if (!part.is_object()) return fields.fail_type("content", "an array of parts", part);
-  FieldReader inner(part, "content.");
-  const auto type = inner.string("type").value_or("");
-  if (inner.error()) return fields.fail(inner.error()->code, inner.error()->message, "content.type");
-  if (type != "text") {
-    return fields.fail(Errc::unsupported_parameter,
-                       "Content parts of type '" + type + "' are not supported; this model takes text only.",
-                       "content");
+  const std::string_view type = text_member(part, "type");
+  const bool refusal = type == "refusal";
+  if (type != "text" && type != "input_text" && type != "output_text" && !refusal) {
+    fields.fail(Errc::unsupported_parameter,
+                "Content parts of type '" + std::string(type.substr(0, 64)) +
+                    "' are not supported; this model takes text only.",
+                "content");
+    return {};
   }
-  const auto value = inner.string("text");
-  if (!value)
-    return fields.fail(Errc::invalid_request, "A content part of type 'text' needs a string 'text'.", "content.text");
-  text += *value;
+  const auto text = part.find(refusal ? "refusal" : "text");
+  if (text == part.end() || !text->is_string()) {
+    fields.fail(Errc::invalid_request, "A content part of type 'text' needs a string 'text'.", "content.text");
+    return {};
+  }
+  return std::move(text->get_ref<std::string&>());
 }
 
 /// A string, or an array of text parts joined with newlines.
-std::string read_content(FieldReader& fields) {
+void read_content(FieldReader& fields, ChatMessage& message) {
   json* content = fields.find("content");
-  if (content == nullptr) return {};
-  if (content->is_string()) return std::move(content->get_ref<std::string&>());
-  std::string text;
-  if (!content->is_array()) {
-    fields.fail_type("content", "a string or an array of parts", *content);
-    return text;
+  if (content == nullptr) return;
+  if (content->is_string()) {
+    message.content = std::move(content->get_ref<std::string&>());
+    return;
   }
-  for (json& part : *content) {
-    if (!text.empty()) text += '\n';
-    append_part(fields, part, text);
+  if (!content->is_array()) return fields.fail_type("content", "a string or an array of parts", *content);
+  for (json& item : *content) {
+    std::string part = read_part(fields, item);
+    if (fields.error()) return;
+    if (!message.content.empty()) message.content += '\n';
+    message.content += part;
+    message.parts.push_back(std::move(part));
   }
-  return text;
+}
+
+/// Clients send the arguments of a call as a string of JSON; templates print objects.
+void parse_arguments(json& call) {
+  if (!call.is_object() || !call.contains("function") || !call["function"].is_object()) return;
+  json& function = call["function"];
+  const auto arguments = function.find("arguments");
+  if (arguments == function.end() || !arguments->is_string()) return;
+  const auto& text = arguments->get_ref<const std::string&>();
+  if (!json_depth_within(text, kMaxJsonDepth / 2)) return;
+  json parsed = text.empty() ? json::object() : json::parse(text, nullptr, false);
+  if (parsed.is_object()) *arguments = std::move(parsed);
+}
+
+std::string read_tool_calls(FieldReader& fields) {
+  json* calls = fields.find("tool_calls");
+  if (calls == nullptr || calls->empty()) return {};
+  if (!calls->is_array()) {
+    fields.fail_type("tool_calls", "an array", *calls);
+    return {};
+  }
+  for (json& call : *calls) parse_arguments(call);
+  return calls->dump();
 }
 
 ChatMessage read_message(FieldReader& fields) {
@@ -60,15 +88,12 @@ ChatMessage read_message(FieldReader& fields) {
   }
   message.name = fields.string("name").value_or("");
   message.tool_call_id = fields.string("tool_call_id").value_or("");
-  if (const json* calls = fields.find("tool_calls")) {
-    if (!calls->is_array()) fields.fail_type("tool_calls", "an array", *calls);
-    if (calls->is_array() && !calls->empty()) message.tool_calls_json = calls->dump();
-  }
+  message.tool_calls_json = read_tool_calls(fields);
   const bool has_content = fields.find("content") != nullptr;
   if (!has_content && !fields.error() && message.role != "assistant") {
     fields.fail(Errc::invalid_request, "A message with role '" + message.role + "' needs 'content'.", "content");
   }
-  message.content = read_content(fields);
+  read_content(fields, message);
   return message;
 }
 
@@ -92,16 +117,17 @@ std::optional<Prompt> as_prompt(json& value) {
 
 }  // namespace
 
-std::vector<ChatMessage> read_messages(FieldReader& fields) {
-  json* list = fields.find("messages");
+std::vector<ChatMessage> read_messages(FieldReader& fields, std::string_view name) {
+  json* list = fields.find(name);
   if (list == nullptr || !list->is_array() || list->empty()) {
-    fields.fail(Errc::invalid_request, "'messages' must be a non-empty array of message objects.", "messages");
+    fields.fail(Errc::invalid_request, "'" + std::string(name) + "' must be a non-empty array of message objects.",
+                name);
     return {};
   }
   std::vector<ChatMessage> messages;
   messages.reserve(list->size());
   for (json& item : *list) {
-    const std::string path = "messages[" + std::to_string(messages.size()) + "]";
+    const std::string path = std::string(name) + "[" + std::to_string(messages.size()) + "]";
     if (!item.is_object()) {
       fields.fail_type(path, "an object", item);
       break;

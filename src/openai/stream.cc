@@ -1,8 +1,7 @@
 #include "openai/stream.h"
 
-#include <utility>
-
 #include "openai/encode.h"
+#include "openai/responses_body.h"
 
 namespace baton::openai {
 namespace {
@@ -20,21 +19,54 @@ std::string chunk_prefix(const ResponseHead& head) {
   return json.take();
 }
 
-}  // namespace
+class ChunkStream final : public AnswerStream {
+ public:
+  ChunkStream(const ResponseHead& head, StreamOptions options)
+      : prefix_(chunk_prefix(head)), chat_(head.endpoint == Endpoint::chat), options_(std::move(options)) {}
 
-StreamEncoder::StreamEncoder(const ResponseHead& head, Options options)
-    : prefix_(chunk_prefix(head)), endpoint_(head.endpoint), options_(options) {}
+  void begin_choice(int index, const Usage& so_far) override;
+  void piece(int index, const Piece& piece, const Usage& so_far) override;
+  void finish(int index, const ChoiceEnd& end, const Usage& so_far) override;
+  void end(const Usage& usage) override;
+  void fail(const Error& error) override;
 
-void StreamEncoder::open_choice(int index) {
+ private:
+  void open(int index);
+  void close(const ChoiceEnd& end);
+  void close_chunk(const Usage& so_far);
+  void write_delta(const Piece& piece);
+  void write_logprobs(const Piece& piece);
+  void write_prompt(int index);
+  bool first_time(int index);
+
+  std::string prefix_;  ///< `data: {"id":…,"choices":[`
+  bool chat_;
+  StreamOptions options_;
+  std::vector<bool> begun_;  ///< by choice
+};
+
+const ChoiceEnd kGoesOn{.reason = FinishReason::none};
+
+bool ChunkStream::first_time(int index) {
+  const auto at = static_cast<std::size_t>(index);
+  if (begun_.size() <= at) begun_.resize(at + 1);
+  if (begun_[at]) return false;
+  begun_[at] = true;
+  return true;
+}
+
+void ChunkStream::open(int index) {
   json_.raw(prefix_);
   json_.raw(R"({"index":)");
   json_.integer(index);
 }
 
-void StreamEncoder::close_choice(FinishReason reason, const Usage& so_far) {
+void ChunkStream::close(const ChoiceEnd& end) {
   json_.raw(R"(,"finish_reason":)");
-  write_finish_reason(json_, reason);
-  json_.raw("}]");
+  write_finish_reason(json_, end);
+}
+
+void ChunkStream::close_chunk(const Usage& so_far) {
   if (options_.continuous_usage) {
     json_.raw(R"(,"usage":)");
     write_usage(json_, so_far);
@@ -44,63 +76,113 @@ void StreamEncoder::close_choice(FinishReason reason, const Usage& so_far) {
   json_.raw("}\n\n");
 }
 
-void StreamEncoder::begin_choice(int index, const Usage& so_far) {
-  const auto at = static_cast<std::size_t>(index);
-  if (role_sent_.size() <= at) role_sent_.resize(at + 1);
-  if (endpoint_ != Endpoint::chat || role_sent_[at]) return;
-  role_sent_[at] = true;
-  open_choice(index);
+void ChunkStream::write_prompt(int index) {
+  const auto prompt = static_cast<std::size_t>(index / options_.choices_per_prompt);
+  if (!options_.token_ids || prompt >= options_.prompts.size()) return;
+  json_.raw(R"(,"prompt_token_ids":)");
+  write_token_ids(json_, options_.prompts[prompt]);
+}
+
+void ChunkStream::begin_choice(int index, const Usage& so_far) {
+  if (!chat_ || !first_time(index)) return;
+  open(index);
   json_.raw(R"(,"delta":{"role":"assistant","content":""},"logprobs":null)");
-  close_choice(FinishReason::none, so_far);
+  close(kGoesOn);
+  json_.raw("}]");
+  write_prompt(index);
+  close_chunk(so_far);
 }
 
-void StreamEncoder::text(int index, std::string_view text, std::span<const LogprobEntry> logprobs,
-                         const Usage& so_far) {
-  begin_choice(index, so_far);
-  const bool chat = endpoint_ == Endpoint::chat;
-  open_choice(index);
-  json_.raw(chat ? R"(,"delta":{"content":)" : R"(,"text":)");
-  json_.string(text);
-  json_.raw(chat ? R"(},"logprobs":)" : R"(,"logprobs":)");
-  if (!options_.logprobs) {
-    json_.null();
-  } else if (chat) {
-    write_chat_logprobs(json_, logprobs);
-  } else {
-    write_completion_logprobs(json_, logprobs);
+void ChunkStream::write_delta(const Piece& piece) {
+  json_.raw(R"(,"delta":{)");
+  if (!piece.text.empty() || piece.calls.empty()) {
+    json_.raw(R"("content":)");
+    json_.string(piece.text);
+    if (!piece.calls.empty()) json_.raw(",");
   }
-  close_choice(FinishReason::none, so_far);
+  if (!piece.calls.empty()) {
+    json_.raw(R"("tool_calls":[)");
+    write_items(json_, piece.calls, [this](const ToolCallDelta& call) {
+      json_.raw(R"({"index":)");
+      json_.integer(call.index);
+      if (!call.name.empty()) {
+        json_.raw(R"(,"id":)");
+        json_.string(call.id);
+        json_.raw(R"(,"type":"function")");
+      }
+      json_.raw(R"(,"function":{)");
+      if (!call.name.empty()) {
+        json_.raw(R"("name":)");
+        json_.string(call.name);
+        json_.raw(",");
+      }
+      json_.raw(R"("arguments":)");
+      json_.string(call.arguments);
+      json_.raw("}}");
+    });
+    json_.raw("]");
+  }
+  json_.raw("}");
 }
 
-void StreamEncoder::finish(int index, FinishReason reason, const StopReason& stop_reason, const Usage& so_far) {
+void ChunkStream::write_logprobs(const Piece& piece) {
+  json_.raw(R"(,"logprobs":)");
+  if (!options_.logprobs) return json_.null();
+  if (chat_) return write_chat_logprobs(json_, piece.logprobs);
+  write_completion_logprobs(json_, piece.logprobs);
+}
+
+void ChunkStream::piece(int index, const Piece& piece, const Usage& so_far) {
   begin_choice(index, so_far);
-  open_choice(index);
-  json_.raw(endpoint_ == Endpoint::chat ? R"(,"delta":{},"logprobs":null,"stop_reason":)"
-                                        : R"(,"text":"","logprobs":null,"stop_reason":)");
-  write_stop_reason(json_, stop_reason);
-  close_choice(reason, so_far);
+  open(index);
+  if (chat_) {
+    write_delta(piece);
+  } else {
+    json_.raw(R"(,"text":)");
+    json_.string(piece.text);
+  }
+  write_logprobs(piece);
+  close(kGoesOn);
+  if (options_.token_ids) {
+    json_.raw(R"(,"token_ids":)");
+    write_token_ids(json_, piece.token_ids);
+  }
+  if (!chat_ && first_time(index)) write_prompt(index);
+  json_.raw("}]");
+  close_chunk(so_far);
 }
 
-void StreamEncoder::usage(const Usage& usage) {
-  if (!options_.include_usage) return;
-  json_.raw(prefix_);
-  json_.raw(R"(],"usage":)");
-  write_usage(json_, usage);
-  json_.raw("}\n\n");
+void ChunkStream::finish(int index, const ChoiceEnd& end, const Usage& so_far) {
+  begin_choice(index, so_far);
+  open(index);
+  json_.raw(chat_ ? R"(,"delta":{},"logprobs":null,"stop_reason":)" : R"(,"text":"","logprobs":null,"stop_reason":)");
+  write_stop_reason(json_, end.stop_reason);
+  close(end);
+  json_.raw("}]");
+  close_chunk(so_far);
 }
 
-void StreamEncoder::error(const Error& error) {
-  json_.raw(R"(data: {"error":)");
-  write_error(json_, error);
-  json_.raw("}\n\n");
-}
-
-void StreamEncoder::done() {
+void ChunkStream::end(const Usage& usage) {
+  if (options_.include_usage) {
+    json_.raw(prefix_);
+    json_.raw(R"(],"usage":)");
+    write_usage(json_, usage);
+    json_.raw("}\n\n");
+  }
   json_.raw("data: [DONE]\n\n");
 }
 
-std::string StreamEncoder::swap_out(std::string reuse) {
-  return json_.swap_out(std::move(reuse));
+void ChunkStream::fail(const Error& error) {
+  json_.raw(R"(data: {"error":)");
+  write_error(json_, error);
+  json_.raw("}\n\ndata: [DONE]\n\n");
+}
+
+}  // namespace
+
+std::unique_ptr<AnswerStream> make_stream(const ResponseHead& head, StreamOptions options) {
+  if (head.endpoint == Endpoint::responses) return make_responses_stream(head);
+  return std::make_unique<ChunkStream>(head, std::move(options));
 }
 
 }  // namespace baton::openai

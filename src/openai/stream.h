@@ -1,8 +1,9 @@
 #pragma once
 
-#include <span>
+#include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "baton/error.h"
 #include "openai/json_buffer.h"
@@ -10,46 +11,42 @@
 
 namespace baton::openai {
 
-/// Writes the server-sent events of one streamed answer into a buffer it owns. What a client gets, per choice:
-/// chat: the role, text chunks, an empty delta with the finish reason; completions: text chunks, an empty text with the
-/// finish reason. Then, if asked for, one chunk with the usage and no choices, and [DONE].
-/// Every event is `data: ` + one line + "\n\n". No allocation per token once the buffer has grown.
-class StreamEncoder {
- public:
-  struct Options {
-    bool include_usage = false;     ///< a last chunk with usage; `usage:null` before
-    bool continuous_usage = false;  ///< usage so far in every chunk
-    bool logprobs = false;
-  };
-  StreamEncoder(const ResponseHead& head, Options options);
+struct StreamOptions {
+  bool include_usage = false;     ///< a last chunk with usage; `usage:null` before
+  bool continuous_usage = false;  ///< usage so far in every chunk
+  bool logprobs = false;
+  bool token_ids = false;
+  std::vector<std::vector<TokenId>> prompts = {};  ///< with token_ids: those of each prompt
+  int choices_per_prompt = 1;
+};
 
-  /// The role chunk of choice `index` if it was not written yet; nothing for completions.
-  void begin_choice(int index, const Usage& so_far);
-  /// A piece of text of choice `index`. The first call for a choice of a chat writes the role chunk before it.
-  /// `logprobs` belong to this piece and are written only if asked for.
-  void text(int index, std::string_view text, std::span<const LogprobEntry> logprobs, const Usage& so_far);
-  /// Ends choice `index`.
-  void finish(int index, FinishReason reason, const StopReason& stop_reason, const Usage& so_far);
-  /// The last usage chunk; writes nothing unless it was asked for.
-  void usage(const Usage& usage);
-  /// An error event: how a failure after the first byte reaches the client.
-  void error(const Error& error);
-  void done();
+/// Writes the server-sent events of one streamed answer into a buffer it owns. Every event ends with an empty line and
+/// holds one line of JSON. No allocation per token once the buffer has grown.
+class AnswerStream {
+ public:
+  virtual ~AnswerStream() = default;
+
+  /// What a client hears of choice `index` before its text; once, further calls say nothing.
+  virtual void begin_choice(int index, const Usage& so_far) = 0;
+  virtual void piece(int index, const Piece& piece, const Usage& so_far) = 0;
+  virtual void finish(int index, const ChoiceEnd& end, const Usage& so_far) = 0;
+  /// The last events of a whole answer.
+  virtual void end(const Usage& usage) = 0;
+  /// The last events of one that failed after its first byte.
+  virtual void fail(const Error& error) = 0;
 
   /// Whole events not taken yet.
   std::size_t pending_bytes() const { return json_.size(); }
   /// Hands over the pending events; `reuse` (any old buffer) becomes the next one.
-  std::string swap_out(std::string reuse);
+  std::string swap_out(std::string reuse) { return json_.swap_out(std::move(reuse)); }
 
- private:
-  void open_choice(int index);
-  void close_choice(FinishReason reason, const Usage& so_far);
-
+ protected:
   JsonBuffer json_;
-  std::string prefix_;  ///< `data: {"id":…,"choices":[`
-  Endpoint endpoint_;
-  Options options_;
-  std::vector<bool> role_sent_;  ///< by choice
 };
+
+/// The stream of the endpoint. Chat: the role, pieces, an empty delta with the finish reason; completions: pieces, an
+/// empty text with the finish reason; then, if asked for, one chunk with the usage and no choices, and [DONE].
+/// Responses: the typed events from response.created to response.completed; one choice only.
+std::unique_ptr<AnswerStream> make_stream(const ResponseHead& head, StreamOptions options);
 
 }  // namespace baton::openai

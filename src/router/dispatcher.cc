@@ -50,13 +50,17 @@ bool same_address(const WorkerConfig& a, const WorkerConfig& b) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics)
+Dispatcher::Dispatcher(asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics,
+                       ShardBoard& board)
     : executor_(executor),
       faults_(config.fault_tolerance),
       auth_token_(config.auth_token),
+      shard_index_(shard),
       shard_(std::to_string(shard)),
+      queue_limit_(static_cast<std::size_t>(coordinator_options(config, shard).queue_requests)),
       router_id_(random_id()),
       metrics_(metrics),
+      board_(board),
       coordinator_(coordinator_options(config, shard)),
       timer_(executor),
       tasks_(executor) {}
@@ -81,6 +85,7 @@ void Dispatcher::set_workers(const std::vector<WorkerConfig>& workers) {
         std::ranges::any_of(links_, [&](const auto& entry) { return same_address(worker, entry.second->config()); });
     if (!known) add_worker(worker);
   }
+  report_readiness();
 }
 
 void Dispatcher::add_worker(const WorkerConfig& worker) {
@@ -115,6 +120,7 @@ void Dispatcher::on_worker_event(WorkerLink& link, const schedule::Event& event)
   }
   if (up) recompute_max_context();
   feed(event);
+  if (up || down || std::holds_alternative<schedule::WorkerDraining>(event)) report_readiness();
 }
 
 /// Workers that are away for a moment count too, so that the limit does not jump about.
@@ -155,9 +161,30 @@ void Dispatcher::abandon(RequestId request) {
   if (active_.erase(request) != 0) feed(schedule::Abandon{request});
 }
 
+std::optional<Error> Dispatcher::refusal() const {
+  if (draining_) return advised({Errc::draining, "The router is shutting down."});
+  if (static_cast<std::size_t>(coordinator_.stats().queued) < queue_limit_) return std::nullopt;
+  return advised({Errc::queue_full, "The queue is full; try again later."});
+}
+
+void Dispatcher::announce_drain() {
+  drain_announced_ = true;
+  report_readiness();
+}
+
 void Dispatcher::start_drain() {
-  draining_ = true;
+  draining_ = drain_announced_ = true;
+  report_readiness();
   feed(schedule::StartDrain{});
+}
+
+void Dispatcher::fail_all(const Error& error) {
+  std::vector<RequestId> requests;
+  for (const auto& [request, target] : active_) requests.push_back(request);
+  for (const RequestId request : requests) {
+    end(request, [&](const Target& target) { target.sink->on_fail(target.choice, error); });
+    feed(schedule::Abandon{request});
+  }
 }
 
 asio::awaitable<void> Dispatcher::stop() {
@@ -195,10 +222,6 @@ void Dispatcher::arm_timer() {
 }
 
 void Dispatcher::execute(const schedule::Command& command) {
-  const auto end = [this](RequestId request, auto call) {
-    const auto found = active_.extract(request);
-    if (!found.empty()) call(found.mapped());
-  };
   std::visit(Overload{[this](const schedule::Deliver& deliver) {
                         const auto found = active_.find(deliver.request);
                         if (found == active_.end()) return;
@@ -212,14 +235,30 @@ void Dispatcher::execute(const schedule::Command& command) {
                         target.sink->on_prompt_logprobs(target.choice, deliver.logprobs);
                       },
                       [&](const schedule::Finish& finish) {
+                        service_rate_.on_end(Clock::now());
                         end(finish.request, [&](const Target& t) { t.sink->on_finish(t.choice, finish); });
                       },
                       [&](const schedule::Fail& failed) {
-                        end(failed.request, [&](const Target& t) { t.sink->on_fail(t.choice, failed.error); });
+                        const Error error = advised(failed.error);
+                        end(failed.request, [&](const Target& t) { t.sink->on_fail(t.choice, error); });
                       },
                       [](const schedule::Explained&) {},
                       [this](const auto& send) { execute_send(send); }},
              command);
+}
+
+void Dispatcher::end(RequestId request, const std::function<void(const Target&)>& tell) {
+  const auto found = active_.extract(request);
+  if (!found.empty()) tell(found.mapped());
+}
+
+/// The same error with the time after which trying again makes sense: until the queue has moved on.
+Error Dispatcher::advised(const Error& error) const {
+  Error told = error;
+  if (told.retry_after_s == 0 && told.code == Errc::queue_full) {
+    told.retry_after_s = service_rate_.seconds_to_serve(coordinator_.stats().queued, Clock::now());
+  }
+  return told;
 }
 
 void Dispatcher::execute_send(const schedule::SendGenerate& command) {
@@ -267,15 +306,16 @@ void Dispatcher::send_to(WorkerId worker, const wire::Envelope& envelope) {
   if (found != links_.end()) found->second->send(envelope);
 }
 
-std::vector<std::string> Dispatcher::not_ready() const {
+void Dispatcher::report_readiness() {
   std::vector<std::string> reasons;
-  if (draining_) reasons.emplace_back("the router is draining");
-  if (coordinator_.ready()) return reasons;
   const auto& stats = coordinator_.stats();
-  if (stats.prefill_workers == 0) reasons.emplace_back("no prefill worker is connected");
-  if (stats.decode_workers == 0) reasons.emplace_back("no decode worker is connected");
-  if (reasons.empty()) reasons.emplace_back("no prefill and decode worker of one model are connected");
-  return reasons;
+  if (!coordinator_.ready()) {
+    if (stats.prefill_workers == 0) reasons.emplace_back("no prefill worker is connected");
+    if (stats.decode_workers == 0) reasons.emplace_back("no decode worker is connected");
+    if (reasons.empty()) reasons.emplace_back("no prefill and decode worker of one model are connected");
+  }
+  if (drain_announced_) reasons.emplace_back("the router is draining");
+  board_.set_not_ready(shard_index_, std::move(reasons));
 }
 
 void Dispatcher::publish_gauges() {

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,7 +13,9 @@
 
 #include "aio/asio.h"
 #include "aio/task_group.h"
+#include "router/retry_after.h"
 #include "router/router_metrics.h"
+#include "router/shard_board.h"
 #include "router/worker_link.h"
 #include "schedule/coordinator.h"
 
@@ -32,7 +36,8 @@ class GenerationSink {
 /// workers and calls of sinks. Everything on one loop's thread.
 class Dispatcher {
  public:
-  Dispatcher(aio::asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics);
+  Dispatcher(aio::asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics,
+             ShardBoard& board);
   ~Dispatcher();
 
   /// Dials every worker of `workers` and drops links to others.
@@ -45,13 +50,20 @@ class Dispatcher {
   /// The choice is no longer wanted. Nothing happens if it ended already.
   void abandon(RequestId request);
 
+  /// What a submission would fail with at once, whatever it asks for: look before work is put into a request.
+  std::optional<Error> refusal() const;
+
+  /// Readiness says no from now on; submissions are still served.
+  void announce_drain();
   /// New submissions fail with Errc::draining from now on.
   void start_drain();
+  /// Ends every running choice with `error`.
+  void fail_all(const Error& error);
   /// Ends the links and waits for their coroutines. No submissions may be left.
   aio::asio::awaitable<void> stop();
 
-  /// Why no prompt can be served now; empty when one can.
-  std::vector<std::string> not_ready() const;
+  /// Why no prompt can be served now, by any shard; empty when one can.
+  std::vector<std::string> not_ready() const { return board_.not_ready(); }
   /// Tokens a prompt and its answer may have together: the least of the workers'. 0 before any worker was seen.
   std::int32_t max_context() const { return max_context_; }
   void publish_gauges();
@@ -75,13 +87,20 @@ class Dispatcher {
   void on_worker_event(WorkerLink& link, const schedule::Event& event);
   void on_load(const WorkerLink& link, const wire::Load& load);
   void recompute_max_context();
+  void report_readiness();
+  void end(RequestId request, const std::function<void(const Target&)>& tell);
+  Error advised(const Error& error) const;
 
   aio::asio::any_io_executor executor_;
   FaultConfig faults_;
   std::string auth_token_;
+  std::size_t shard_index_;
   std::string shard_;
+  std::size_t queue_limit_;
   std::string router_id_;
   RouterMetrics& metrics_;
+  ShardBoard& board_;
+  ServiceRate service_rate_;
   schedule::Coordinator coordinator_;
   schedule::CoordinatorStats published_;
   std::unordered_map<WorkerId, std::unique_ptr<WorkerLink>> links_;
@@ -95,6 +114,7 @@ class Dispatcher {
   std::uint32_t last_worker_ = 0;
   std::int32_t max_context_ = 0;
   bool busy_ = false;
+  bool drain_announced_ = false;
   bool draining_ = false;
 };
 

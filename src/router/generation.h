@@ -12,15 +12,15 @@
 #include "openai/response.h"
 #include "openai/stream.h"
 #include "router/dispatcher.h"
+#include "router/generation_choice.h"
+#include "router/prompt.h"
 #include "router/served_model.h"
-#include "text/detokenizer.h"
-#include "text/stop_matcher.h"
 
 namespace baton::router {
 
-/// One client request while workers generate for it: turns the tokens of its choices into text, finds stop strings,
-/// collects the answer or encodes its stream, and wakes the coroutine that writes it. Lives on the handler's frame; its
-/// destruction abandons whatever still runs.
+/// One client request while workers generate for it: hands the tokens of its choices to their ChoiceText, collects the
+/// answer or encodes its stream, and wakes the coroutine that writes it. Lives on the handler's frame; its destruction
+/// abandons whatever still runs.
 class Generation final : public GenerationSink {
  public:
   struct Context {
@@ -29,7 +29,8 @@ class Generation final : public GenerationSink {
     RouterMetrics& metrics;
     aio::asio::any_io_executor executor;
   };
-  Generation(Context context, const openai::Request& request, openai::ResponseHead head, TimePoint arrival);
+  /// `prepared` must outlive it; its prompts are gone already.
+  Generation(Context context, const PreparedRequest& prepared, openai::ResponseHead head, TimePoint arrival);
   ~Generation() override;
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -45,11 +46,12 @@ class Generation final : public GenerationSink {
   bool ended() const { return running_ == 0 || failure_ || abandoned_; }
   bool abandoned() const { return abandoned_; }
   const std::optional<Error>& failure() const { return failure_; }
-  std::size_t pending_bytes() const { return encoder_.pending_bytes(); }
-  openai::StreamEncoder& encoder() { return encoder_; }
+  std::size_t pending_bytes() const { return stream_ ? stream_->pending_bytes() : 0; }
+  /// Of a request that is streamed; made by start().
+  openai::AnswerStream& stream() { return *stream_; }
   const openai::Usage& usage() const { return usage_; }
-  /// The whole answer; after ended() without failure.
-  std::string whole_response() const;
+  /// The whole answer; after ended() without failure. Call once.
+  std::string whole_response();
 
   void on_token(std::size_t choice, const TokenOut& token) override;
   void on_prompt_logprobs(std::size_t choice, const PromptLogprobs& logprobs) override;
@@ -58,31 +60,32 @@ class Generation final : public GenerationSink {
 
  private:
   struct ChoiceState {
-    ChoiceState(const text::Tokenizer& tokenizer, const openai::Request& request);
+    ChoiceState(const ServedModel& model, const PreparedRequest& prepared);
     RequestId id;
-    text::IncrementalDetokenizer detokenizer;
-    text::StopMatcher stop;
+    ChoiceText text;
+    bool begun = false;
     bool running = true;
-    std::int32_t tokens = 0;
     TimePoint last_token{};
-    std::int64_t text_offset = 0;                     ///< characters shown so far, for completions' logprobs
-    std::vector<openai::LogprobEntry> held_logprobs;  ///< of tokens whose text is not shown yet
     std::vector<PromptLogprobs::Entry> prompt_logprobs;  ///< of the prompt's first tokens, so far
     openai::Choice result;
   };
 
+  std::size_t per_prompt() const { return static_cast<std::size_t>(prepared_.request.best_of); }
   void note_latency(ChoiceState& choice);
-  void add_logprob(ChoiceState& choice, const TokenOut& token);
-  void show(std::size_t index, std::string_view text);
-  void end_choice(std::size_t index, FinishReason reason);
+  void begin(std::size_t index);
+  void show(std::size_t index);
+  void end_choice(std::size_t index);
+  std::vector<openai::PromptPart> prompt_parts();
+  std::vector<openai::Choice> best_choices();
   void wake() { wake_.cancel(); }
 
   Context context_;
-  const openai::Request& request_;
+  const PreparedRequest& prepared_;
   openai::ResponseHead head_;
-  openai::StreamEncoder encoder_;
+  std::unique_ptr<openai::AnswerStream> stream_;
   openai::Usage usage_;
   std::deque<ChoiceState> choices_;
+  std::vector<std::shared_ptr<const GenerationSpec>> prompts_;  ///< one per prompt, where its ids are shown
   std::size_t running_ = 0;
   TimePoint arrival_;
   bool first_token_seen_ = false;

@@ -1,69 +1,33 @@
 #include "router/prompt.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
+
+#include "router/prompt_chat.h"
 
 namespace baton::router {
 namespace {
 
-using openai::ChatMessage;
-using text::Value;
+using text::EncodeOptions;
 
-Result<Value> message_value(ChatMessage& message) {
-  // Templates know "system"; "developer" is its newer name.
-  std::vector<Value::Member> members{{"role", message.role == "developer" ? std::string("system") : message.role},
-                                     {"content", std::move(message.content)}};
-  if (!message.name.empty()) members.emplace_back("name", std::move(message.name));
-  if (!message.tool_call_id.empty()) members.emplace_back("tool_call_id", std::move(message.tool_call_id));
-  if (!message.tool_calls_json.empty()) {
-    auto calls = Value::from_json_text(message.tool_calls_json);
-    if (!calls) return std::unexpected(std::move(calls.error()));
-    members.emplace_back("tool_calls", std::move(*calls));
+/// The words as token sequences: as they begin a text, and after a space where that is another token of the same kind.
+std::vector<std::vector<TokenId>> encode_bad_words(const text::Tokenizer& tokenizer,
+                                                   const std::vector<std::string>& words) {
+  std::vector<std::vector<TokenId>> sequences;
+  for (const std::string& word : words) {
+    const std::size_t first = word.find_first_not_of(' ');
+    const std::string bare = first == std::string::npos ? word : word.substr(first);
+    auto plain = tokenizer.encode(bare);
+    auto spaced = tokenizer.encode(" " + bare);
+    if (plain.empty()) continue;
+    const bool another = !spaced.empty() && spaced.front() != plain.front() && spaced.size() == plain.size();
+    sequences.push_back(std::move(plain));
+    if (another) sequences.push_back(std::move(spaced));
   }
-  return Value::map(std::move(members));
+  return sequences;
 }
 
-Result<Value> template_variables(const ServedModel& model, openai::Request& request) {
-  std::vector<Value> messages;
-  messages.reserve(request.messages.size());
-  for (ChatMessage& message : request.messages) {
-    auto value = message_value(message);
-    if (!value) return value;
-    messages.push_back(std::move(*value));
-  }
-  std::vector<Value::Member> members{{"messages", Value::array(std::move(messages))},
-                                     {"add_generation_prompt", Value(request.add_generation_prompt)},
-                                     {"bos_token", model.bos_token},
-                                     {"eos_token", model.eos_token}};
-  if (!request.tools_json.empty()) {
-    auto tools = Value::from_json_text(request.tools_json);
-    if (!tools) return tools;
-    members.emplace_back("tools", std::move(*tools));
-  }
-  if (!request.chat_template_kwargs_json.empty()) {
-    auto extra = Value::from_json_text(request.chat_template_kwargs_json);
-    if (!extra) return extra;
-    members.insert(members.end(), extra->members().begin(), extra->members().end());
-  }
-  return Value::map(std::move(members));
-}
-
-Result<std::string> render_chat(const ServedModel& model, openai::Request& request) {
-  if (!model.chat) {
-    return fail(Errc::invalid_request, "The model '" + model.name + "' has no chat template; use /v1/completions.",
-                "messages");
-  }
-  auto variables = template_variables(model, request);
-  if (!variables) return std::unexpected(Error{variables.error().code, variables.error().message, "messages"});
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  auto text = model.chat->render(*variables, {.now = now});
-  if (!text) return std::unexpected(Error{text.error().code, text.error().message, "messages"});
-  request.messages.clear();
-  return text;
-}
-
-Result<void> check_ids(const ServedModel& model, const openai::Request& request, const std::vector<TokenId>& prompt) {
+Result<void> check_ids(const ServedModel& model, const PreparedRequest& prepared) {
   const auto vocab = static_cast<std::int64_t>(model.tokenizer.vocab_size());
   const auto outside = [vocab](TokenId id) { return id >= vocab; };
   const auto failure = [vocab](const char* field) {
@@ -71,80 +35,126 @@ Result<void> check_ids(const ServedModel& model, const openai::Request& request,
                 "'" + std::string(field) + "' holds a token id beyond the vocabulary of " + std::to_string(vocab) + ".",
                 field);
   };
-  if (std::ranges::any_of(prompt, outside)) return failure("prompt");
-  if (std::ranges::any_of(request.sampling.stop_token_ids, outside)) return failure("stop_token_ids");
-  if (std::ranges::any_of(request.sampling.logit_bias, outside, &std::pair<TokenId, float>::first)) {
+  const SamplingParams& sampling = prepared.request.sampling;
+  for (const auto& prompt : prepared.prompts) {
+    if (std::ranges::any_of(prompt, outside)) return failure("prompt");
+  }
+  if (std::ranges::any_of(sampling.stop_token_ids, outside)) return failure("stop_token_ids");
+  if (std::ranges::any_of(sampling.allowed_token_ids, outside)) return failure("allowed_token_ids");
+  if (std::ranges::any_of(sampling.logit_bias, outside, &std::pair<TokenId, float>::first)) {
     return failure("logit_bias");
   }
   return {};
 }
 
-Result<std::vector<std::vector<TokenId>>> tokenize(const ServedModel& model, openai::Request& request) {
-  std::vector<std::vector<TokenId>> prompts;
-  const text::EncodeOptions options{.add_special_tokens = request.add_special_tokens};
-  if (request.endpoint == openai::Endpoint::chat) {
-    auto text = render_chat(model, request);
-    if (!text) return std::unexpected(std::move(text.error()));
-    prompts.push_back(model.tokenizer.encode(*text, options));
+void truncate(const openai::Request& request, std::vector<TokenId>& prompt, std::int64_t limit) {
+  const auto keep = static_cast<std::size_t>(std::max<std::int64_t>(1, limit));
+  if (prompt.size() <= keep) return;
+  if (request.truncate_right) {
+    prompt.resize(keep);
+  } else {
+    prompt.erase(prompt.begin(), prompt.end() - static_cast<std::ptrdiff_t>(keep));
   }
+}
+
+Result<void> tokenize_chat(const ServedModel& model, PreparedRequest& prepared) {
+  openai::Request& request = prepared.request;
+  if (request.shown.echo) {
+    const openai::ChatMessage& last = request.messages.back();
+    prepared.echo.push_back(last.role == "assistant" ? last.content : "");
+  }
+  auto text = render_chat(model, request);
+  if (!text) return std::unexpected(std::move(text.error()));
+  prepared.prompts.push_back(model.tokenizer.encode(*text, {.add_special_tokens = request.add_special_tokens}));
+  return {};
+}
+
+void tokenize_prompts(const ServedModel& model, PreparedRequest& prepared) {
+  openai::Request& request = prepared.request;
+  const EncodeOptions options{.add_special_tokens = request.add_special_tokens};
   for (openai::Prompt& prompt : request.prompts) {
     if (auto* text = std::get_if<std::string>(&prompt)) {
-      prompts.push_back(model.tokenizer.encode(*text, options));
+      prepared.prompts.push_back(model.tokenizer.encode(*text, options));
+      if (request.shown.echo) prepared.echo.push_back(std::move(*text));
     } else {
-      prompts.push_back(std::move(std::get<std::vector<TokenId>>(prompt)));
+      prepared.prompts.push_back(std::move(std::get<std::vector<TokenId>>(prompt)));
+      if (request.shown.echo) prepared.echo.push_back(model.tokenizer.decode(prepared.prompts.back()));
     }
     prompt = std::string();  // the text is not needed any more
   }
-  return prompts;
+}
+
+Error too_long(const openai::Request& request, std::int64_t length, std::int64_t wanted, std::int32_t max_context) {
+  const char* field = request.endpoint == openai::Endpoint::completions ? "prompt"
+                      : request.endpoint == openai::Endpoint::chat      ? "messages"
+                                                                        : "input";
+  return {Errc::context_length_exceeded,
+          "This model's maximum context length is " + std::to_string(max_context) + " tokens. However, you requested " +
+              std::to_string(length + wanted) + " tokens (" + std::to_string(length) + " in the " + field + ", " +
+              std::to_string(wanted) + " in the completion). Please reduce the length of the " + field +
+              " or completion.",
+          field};
 }
 
 }  // namespace
 
+Result<void> check_model(const ServedModel& model, std::string_view named) {
+  if (named.empty() || named == model.name) return {};
+  return fail(
+      Errc::model_not_found,
+      "The model '" + std::string(named.substr(0, 256)) + "' does not exist; this server has '" + model.name + "'.",
+      "model");
+}
+
 Result<PreparedRequest> prepare_request(const ServedModel& model, openai::Endpoint endpoint, std::string_view body) {
   auto request = openai::parse_request(endpoint, body);
   if (!request) return std::unexpected(std::move(request.error()));
-  if (!request->model.empty() && request->model != model.name) {
-    return fail(
-        Errc::model_not_found,
-        "The model '" + request->model.substr(0, 256) + "' does not exist; this server has '" + model.name + "'.",
-        "model");
+  return prepare_parsed(model, std::move(*request));
+}
+
+Result<PreparedRequest> prepare_parsed(const ServedModel& model, openai::Request request) {
+  if (auto ok = check_model(model, request.model); !ok) return std::unexpected(std::move(ok.error()));
+  PreparedRequest prepared{.request = std::move(request), .prompts = {}, .echo = {}, .tools = {}};
+  openai::Request& parsed = prepared.request;
+  prepared.tools = tool_options(model, parsed);
+  if (openai::takes_messages(parsed.endpoint)) {
+    if (auto done = tokenize_chat(model, prepared); !done) return std::unexpected(std::move(done.error()));
+  } else {
+    tokenize_prompts(model, prepared);
   }
-  auto prompts = tokenize(model, *request);
-  if (!prompts) return std::unexpected(std::move(prompts.error()));
-  for (const auto& prompt : *prompts) {
+  for (auto& prompt : prepared.prompts) {
     if (prompt.empty()) return fail(Errc::invalid_request, "The prompt is empty: it has no token.", "prompt");
-    if (auto ok = check_ids(model, *request, prompt); !ok) return std::unexpected(std::move(ok.error()));
+    if (parsed.truncate_prompt_tokens > 0) truncate(parsed, prompt, parsed.truncate_prompt_tokens);
   }
-  return PreparedRequest{std::move(*request), std::move(*prompts)};
+  if (auto ok = check_ids(model, prepared); !ok) return std::unexpected(std::move(ok.error()));
+  parsed.sampling.bad_words = encode_bad_words(model.tokenizer, parsed.bad_words);
+  return prepared;
 }
 
 Result<std::vector<std::shared_ptr<const GenerationSpec>>> make_specs(PreparedRequest& prepared,
                                                                       std::int32_t max_context,
                                                                       std::mt19937_64& random) {
   const openai::Request& request = prepared.request;
-  const bool chat = request.endpoint == openai::Endpoint::chat;
-  const std::string limit = "This model's maximum context length is " + std::to_string(max_context) + " tokens. ";
+  const std::int64_t wanted = request.max_tokens.value_or(0);
   std::vector<std::shared_ptr<const GenerationSpec>> specs;
-  specs.reserve(request.choice_count());
+  specs.reserve(prepared.prompts.size() * static_cast<std::size_t>(request.best_of));
   for (auto& prompt : prepared.prompts) {
+    if (request.truncate_prompt_tokens < 0) truncate(request, prompt, max_context - std::max<std::int64_t>(1, wanted));
     const auto length = static_cast<std::int64_t>(prompt.size());
     const std::int64_t room = max_context - length;
-    const std::int64_t wanted = request.max_tokens.value_or(0);
     if (room < std::max<std::int64_t>(1, wanted)) {
-      return fail(Errc::context_length_exceeded,
-                  limit + "However, you requested " + std::to_string(length + wanted) + " tokens (" +
-                      std::to_string(length) + " in the " + (chat ? "messages" : "prompt") + ", " +
-                      std::to_string(wanted) + " in the completion).",
-                  chat ? "messages" : "prompt");
+      return std::unexpected(too_long(request, length, wanted, max_context));
     }
     const std::uint64_t seed = request.seed.value_or(random());
-    for (std::int32_t k = 0; k < request.n; ++k) {
+    for (std::int32_t k = 0; k < request.best_of; ++k) {
       auto spec = std::make_shared<GenerationSpec>();
-      const bool last = k + 1 == request.n;
+      const bool last = k + 1 == request.best_of;
       spec->tokens = last ? std::move(prompt) : prompt;
       spec->sampling = request.sampling;
       spec->sampling.seed = seed + static_cast<std::uint64_t>(k);
       spec->sampling.max_tokens = static_cast<std::int32_t>(request.max_tokens ? wanted : room);
+      // Without echo the first choice's prompt logprobs stand for all.
+      if (k > 0 && !request.shown.echo) spec->sampling.prompt_logprobs = -1;
       specs.push_back(std::move(spec));
     }
   }

@@ -16,14 +16,18 @@ namespace {
 
 constexpr std::size_t kTokenizerThreads = 2;
 
+std::size_t shards_of(const Config& config) {
+  return static_cast<std::size_t>(std::max(1, config.threads));
+}
+
 class RouterImpl final : public Router {
  public:
   RouterImpl(RouterOptions options, std::shared_ptr<const ServedModel> model)
-      : options_(std::move(options)), model_(std::move(model)), metrics_(registry_), tokenizers_(kTokenizerThreads) {
-    const SharedParts parts{options_.config, *model_, registry_, metrics_, tokenizers_};
-    const DrainTimes drain{options_.drain_grace, options_.drain_timeout};
-    const auto shards = static_cast<std::size_t>(std::max(1, options_.config.threads));
-    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(parts, i, drain));
+      : options_(std::move(options)), model_(std::move(model)), metrics_(registry_),
+        board_(shards_of(options_.config)), tokenizers_(kTokenizerThreads) {
+    const SharedParts parts{options_.config, *model_, registry_, metrics_, board_, tokenizers_};
+    const std::size_t shards = shards_of(options_.config);
+    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(parts, i));
   }
 
   ~RouterImpl() override {
@@ -70,6 +74,7 @@ class RouterImpl final : public Router {
   std::shared_ptr<const ServedModel> model_;
   metrics::Registry registry_;
   RouterMetrics metrics_;
+  ShardBoard board_;
   boost::asio::thread_pool tokenizers_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::uint16_t port_ = 0;

@@ -12,10 +12,6 @@ namespace baton::router {
 
 struct RouterOptions {
   Config config;
-  /// After the first stop(): how long new requests are still answered with 503, so that load balancers notice.
-  std::chrono::milliseconds drain_grace{0};
-  /// After the first stop(): how long running requests may take to finish before they are cut.
-  std::chrono::milliseconds drain_timeout{30'000};
 };
 
 /// The OpenAI endpoint in front of the workers of a Config. config.threads shards, each with its own event loop,
@@ -34,8 +30,8 @@ class Router {
 
   /// Serves on this thread and threads - 1 more until stopped. Call once.
   virtual void run() = 0;
-  /// First call: answer new requests with 503, finish the running ones (at most drain_timeout), end run(). Second call:
-  /// cut everything and end run(). Thread-safe.
+  /// First call: not ready, but serving, for limits.drain_delay; then answers new requests with 503 and finishes the
+  /// running ones (at most limits.drain_timeout), ends run(). Second call: cuts everything and ends run(). Thread-safe.
   virtual void stop() = 0;
   /// Dials workers that are new in `config` and drops those that are gone (their running requests are replayed
   /// elsewhere). Other settings are kept as they were. Thread-safe.

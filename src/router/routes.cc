@@ -9,6 +9,8 @@
 #include "openai/json_buffer.h"
 #include "openai/response.h"
 #include "router/answers.h"
+#include "router/offload.h"
+#include "router/routes_tokens.h"
 
 namespace baton::router {
 
@@ -18,10 +20,13 @@ namespace {
 
 using Respond = http::Response (*)(const RoutesContext&, std::string_view rest);
 
-/// One path. `respond` answers GET; without it the path is a generation endpoint, which takes POST.
+enum class Kind : std::uint8_t { get, generate, tokenize, detokenize };
+
+/// One path: what `respond` answers to GET, or one of the things that take POST.
 struct Route {
   std::string_view path;
   std::string_view label;  ///< in metrics
+  Kind kind = Kind::get;
   Respond respond = nullptr;
   openai::Endpoint endpoint = openai::Endpoint::chat;
   bool has_rest = false;  ///< the path is a prefix; what follows goes to `respond`
@@ -80,16 +85,26 @@ http::Response one_model(const RoutesContext& context, std::string_view rest) {
   return error_answer({Errc::model_not_found, "The model '" + id.substr(0, 256) + "' does not exist.", "model"});
 }
 
+constexpr Route generation(std::string_view path, openai::Endpoint endpoint) {
+  return {path, path, Kind::generate, nullptr, endpoint};
+}
+constexpr Route plain(std::string_view path, Respond respond) {
+  return {path, path, Kind::get, respond};
+}
+
 constexpr std::array kRoutes{
-    Route{"/v1/chat/completions", "/v1/chat/completions", nullptr, openai::Endpoint::chat},
-    Route{"/v1/completions", "/v1/completions", nullptr, openai::Endpoint::completions},
-    Route{"/v1/models", "/v1/models", model_list},
-    Route{"/v1/models/", "/v1/models/{id}", one_model, openai::Endpoint::chat, true},
-    Route{"/health", "/health", alive},
-    Route{"/live", "/live", alive},
-    Route{"/ready", "/ready", ready},
-    Route{"/metrics", "/metrics", metrics_text},
-    Route{"/version", "/version", version},
+    generation("/v1/chat/completions", openai::Endpoint::chat),
+    generation("/v1/completions", openai::Endpoint::completions),
+    generation("/v1/responses", openai::Endpoint::responses),
+    Route{"/tokenize", "/tokenize", Kind::tokenize},
+    Route{"/detokenize", "/detokenize", Kind::detokenize},
+    plain("/v1/models", model_list),
+    Route{"/v1/models/", "/v1/models/{id}", Kind::get, one_model, openai::Endpoint::chat, true},
+    plain("/health", alive),
+    plain("/live", alive),
+    plain("/ready", ready),
+    plain("/metrics", metrics_text),
+    plain("/version", version),
 };
 
 const Route* find_route(std::string_view path) {
@@ -101,14 +116,14 @@ const Route* find_route(std::string_view path) {
   return nullptr;
 }
 
-/// The answer of everything but a good POST to a generation endpoint.
+/// The answer of everything but a POST where one is taken.
 http::Response plain_answer(const RoutesContext& context, const Route* route, const http::Request& request) {
   if (route == nullptr) {
     return error_answer({Errc::not_found, "There is nothing at '" + request.path.substr(0, 256) + "'."});
   }
   const bool get = request.method == "GET" || request.method == "HEAD";
-  const std::string_view allowed = route->respond != nullptr ? "GET, HEAD" : "POST";
-  if (route->respond != nullptr && get) {
+  const std::string_view allowed = route->kind == Kind::get ? "GET, HEAD" : "POST";
+  if (route->kind == Kind::get && get) {
     const std::string_view path = request.path;
     return route->respond(context, path.substr(route->path.size()));
   }
@@ -118,6 +133,18 @@ http::Response plain_answer(const RoutesContext& context, const Route* route, co
   return response;
 }
 
+asio::awaitable<http::Response> answer_tokens(const RoutesContext& context, Kind kind, const http::Request& request) {
+  if (auto ok = check_content_type(request); !ok) co_return error_answer(ok.error());
+  const ServedModel& model = context.completions.model;
+  const std::int32_t max_context = context.completions.dispatcher.max_context();
+  auto work = [&, kind, max_context] {
+    return kind == Kind::tokenize ? answer_tokenize(model, request.body, max_context)
+                                  : answer_detokenize(model, request.body);
+  };
+  if (request.body.size() <= kInlineBytes) co_return work();
+  co_return co_await run_on(context.completions.tokenizers, work);
+}
+
 }  // namespace
 
 asio::awaitable<void> answer(RoutesContext& context, http::Exchange& exchange) {
@@ -125,10 +152,16 @@ asio::awaitable<void> answer(RoutesContext& context, http::Exchange& exchange) {
   const Route* route = find_route(request.path);
   std::string request_id = request_id_for(request);
   int status = 0;
-  if (route != nullptr && route->respond == nullptr && request.method == "POST") {
+  const bool posts = route != nullptr && route->kind != Kind::get && request.method == "POST";
+  if (posts && route->kind == Kind::generate) {
     status = co_await answer_completion(context.completions, route->endpoint, exchange, std::move(request_id));
   } else {
-    http::Response response = plain_answer(context, route, request);
+    http::Response response;
+    if (posts) {
+      response = co_await answer_tokens(context, route->kind, request);
+    } else {
+      response = plain_answer(context, route, request);
+    }
     response.headers.push_back({"x-request-id", std::move(request_id)});
     status = response.status;
     (void)co_await exchange.send(std::move(response));

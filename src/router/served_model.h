@@ -7,10 +7,18 @@
 
 #include "baton/config.h"
 #include "baton/error.h"
+#include "openai/tool_parser.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace baton::router {
+
+/// What a chat template can tell the model beside the messages, and how the model then writes calls of tools.
+struct ChatAbilities {
+  bool tools = false;
+  bool documents = false;
+  openai::ToolFormat tool_format = openai::ToolFormat::hermes;
+};
 
 /// What the router knows of the model it serves: its tokenizer and chat template, no weights. Immutable, shared by the
 /// shards and the tokenising threads.
@@ -19,6 +27,7 @@ struct ServedModel {
   std::int64_t created = 0;  ///< Unix seconds
   text::Tokenizer tokenizer;
   std::optional<text::ChatTemplate> chat;  ///< absent: the model has none, chats are refused
+  ChatAbilities abilities;                 ///< of `chat`
   std::string bos_token;
   std::string eos_token;
 };

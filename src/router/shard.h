@@ -18,19 +18,15 @@ struct SharedParts {
   const ServedModel& model;
   metrics::Registry& registry;
   RouterMetrics& metrics;
+  ShardBoard& board;
   boost::asio::thread_pool& tokenizers;
-};
-
-struct DrainTimes {
-  std::chrono::milliseconds grace;
-  std::chrono::milliseconds timeout;
 };
 
 /// One event loop with its listener, worker links and Coordinator. Only stop() and set_workers() may be called from
 /// other threads.
 class Shard {
  public:
-  Shard(const SharedParts& parts, std::size_t index, DrainTimes drain);
+  Shard(const SharedParts& parts, std::size_t index);
 
   boost::asio::io_context& io() { return io_; }
   void serve(aio::tcp::acceptor acceptor) { server_.serve(std::move(acceptor)); }
@@ -43,10 +39,14 @@ class Shard {
  private:
   void begin_stop();
   aio::asio::awaitable<void> drain();
+  aio::asio::awaitable<void> let_answers_finish(TimePoint until);
+  aio::asio::awaitable<void> pause(Duration length);
   aio::asio::awaitable<void> publish_gauges();
 
   boost::asio::io_context io_{1};
-  DrainTimes drain_;
+  const LimitsConfig& limits_;
+  ShardBoard& board_;
+  std::size_t index_;
   Dispatcher dispatcher_;
   RoutesContext routes_;
   http::Server server_;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "schedule/eligible.h"
 #include "schedule/life_cycle.h"
 
 namespace baton::schedule {
@@ -13,8 +14,6 @@ constexpr Duration kLastProbe = 1s;
 /// Refusals in a row after which a report of free blocks is no longer believed and only the probe timer counts:
 /// a refused reservation costs the prefill that was started with it.
 constexpr std::int32_t kBelievedRefusals = 8;
-/// Failed hand-overs after which one worker does the whole request.
-constexpr std::int32_t kMaxHandoverFailures = 2;
 constexpr std::size_t kMaxAvoided = 8;
 constexpr std::size_t kReservedTokens = 4096;
 
@@ -33,26 +32,25 @@ Duration probe_delay(std::int32_t refusals) {
 
 LifeCycle::Placed LifeCycle::try_place(Request& request) {
   lift_refusals(request);
-  Ask ask{.tokens = request.tokens(),
-          .local_below_tokens = options_.scheduling.local_below_tokens,
-          .role_fallback = options_.faults.role_fallback,
-          .local_only = request.handover_failures >= kMaxHandoverFailures,
-          .avoid = request.avoid,
-          .exclude = request.refused_by,
-          .cached_on = request.cached_on,
-          .turn = turns_,
-          .random = random()};
-  if (const auto decision = place(policy_, members_.snapshot(), ask)) {
-    dispatch(request, *decision);
+  Ask ask = ask_for(request, request.asked_class);
+  if (const auto decision = decide(request, ask)) {
+    dispatch(request, ask, *decision);
     return Placed::dispatched;
   }
-  ask.exclude = {};
-  if (request.refused_by.empty() || !place(policy_, members_.snapshot(), ask)) return Placed::no_path;
+  if (!somebody_could(ask)) return Placed::no_path;
   if (request.probe_at == kNever) {
     request.probe_at = now_ + probe_delay(request.refusals);
     arm(request);
   }
   return Placed::no_room;
+}
+
+/// Were nobody full and had nobody refused.
+bool LifeCycle::somebody_could(const Ask& ask) const {
+  Ask anybody = ask;
+  anybody.exclude = {};
+  anybody.hold_s = 0;
+  return place(policy_, members_.snapshot(), anybody).has_value();
 }
 
 /// Workers that refused are asked again once they seem to have room, or after a while whatever they seem.
@@ -72,14 +70,14 @@ void LifeCycle::lift_refusals(Request& request) {
   });
 }
 
-void LifeCycle::dispatch(Request& request, const Decision& decision) {
+void LifeCycle::dispatch(Request& request, const Ask& ask, const Decision& decision) {
   const cluster::WorkerView* decode = members_.find(decision.decode);
   const cluster::WorkerView* prefill = members_.find(decision.prefill);
   BATON_CHECK(decode != nullptr && prefill != nullptr);
-  const std::int64_t tokens = request.tokens();
-  const std::int32_t decode_blocks = decode->blocks_for(tokens);
   ++turns_;
   ++request.dispatched;
+  if (request.explain) explain(request, ask, decision);
+  measure_demand(ask, decision);
   if (request.dispatched > 1) ++(request.delivered.empty() ? stats_.retries : stats_.replays);
   if (request.delivered.capacity() == 0) {
     request.delivered.reserve(std::min(static_cast<std::size_t>(request.spec->sampling.max_tokens), kReservedTokens));
@@ -95,19 +93,30 @@ void LifeCycle::dispatch(Request& request, const Decision& decision) {
   attempt.base = request.next_index();
   attempts_.emplace(attempt.id, &request);
 
+  // KV room for the output that is likely to come is booked with the prompt's: nobody else is promised it.
+  const auto context = ask.tokens + static_cast<std::int64_t>(ask.output_mean / 2);
+  cluster::Booking on_decode{.sequences = 1, .blocks = decode->blocks_for(ask.room_tokens()), .context_tokens = context};
+  auto hint = ask.cached.begin();
+  const std::int64_t to_compute = ask.tokens - cached_tokens(*prefill, ask, hint);
   const auto spec = attempt_spec(request);
   if (decision.mode == Mode::local) {
     ++stats_.local;
-    open(attempt.decode, decision.decode, {1, decode_blocks, tokens});
+    on_decode.prefill_tokens = to_compute;
+    on_decode.prefills = 1;
+    open(attempt.decode, decision.decode, on_decode);
     commands_.emplace_back(SendGenerate{decision.decode, attempt.id, spec, request.deadline});
-    return;
+  } else {
+    ++stats_.split;
+    attempt.phase_deadline = now_ + options_.ticket_timeout;
+    open(attempt.decode, decision.decode, on_decode);
+    open(attempt.prefill, decision.prefill,
+         {.sequences = 1, .blocks = prefill->blocks_for(ask.tokens), .prefill_tokens = to_compute, .prefills = 1});
+    commands_.emplace_back(SendReserve{decision.decode, attempt.id, spec, request.deadline});
+    commands_.emplace_back(SendPrefill{decision.prefill, attempt.id, spec, request.deadline});
   }
-  ++stats_.split;
-  attempt.phase_deadline = now_ + options_.ticket_timeout;
-  open(attempt.decode, decision.decode, {1, decode_blocks, 0});
-  open(attempt.prefill, decision.prefill, {1, prefill->blocks_for(tokens), tokens});
-  commands_.emplace_back(SendReserve{decision.decode, attempt.id, spec, request.deadline});
-  commands_.emplace_back(SendPrefill{decision.prefill, attempt.id, spec, request.deadline});
+  if (request.prefix_hashes.empty()) return;
+  members_.holds(decision.decode, request.prefix_hashes);
+  if (decision.mode == Mode::split) members_.holds(decision.prefill, request.prefix_hashes);
 }
 
 /// The request's own spec, or on a replay one with the delivered tokens appended.
@@ -140,8 +149,9 @@ void LifeCycle::cancel(Side& side, AttemptId attempt) {
 /// The prompt was computed there: it no longer stands in the way of others.
 void LifeCycle::prefill_done(Side& side) {
   if (!side.open || side.booking.prefill_tokens == 0) return;
-  members_.release(side.worker, {.prefill_tokens = side.booking.prefill_tokens});
+  members_.release(side.worker, {.prefill_tokens = side.booking.prefill_tokens, .prefills = side.booking.prefills});
   side.booking.prefill_tokens = 0;
+  side.booking.prefills = 0;
 }
 
 void LifeCycle::end_attempt(Request& request) {
@@ -152,6 +162,7 @@ void LifeCycle::end_attempt(Request& request) {
   attempts_.erase(attempt.id);
   request.kv_bytes += std::exchange(attempt.kv_bytes, 0);
   request.early.clear();
+  queue_.settle(request);
   request.running = false;
   --stats_.running;
 }
@@ -170,7 +181,7 @@ void LifeCycle::attempt_failed(Request& request, WorkerId culprit, Error error) 
   if (refused) {
     if (error.code == Errc::draining) {
       members_.draining(culprit);
-      count_workers();
+      workers_changed();
     }
     members_.refused(culprit, request.tokens());
     request.refused_by.push_back(culprit);

@@ -41,7 +41,8 @@ struct Arrive {
   bool explain = false;  ///< an Explained comes before each dispatch
 };
 /// Client gone or stop string found. The request ends silently: no Finish, no Fail command follows.
-struct Abandon { RequestId request; };
+/// `complete`: its output is whole (stop string found), so its length is learned.
+struct Abandon { RequestId request; bool complete = false; };
 struct TicketIn { WorkerId worker; AttemptId attempt; std::string ticket; };
 struct TokensIn { WorkerId worker; std::span<const TokenOut> tokens; };
 /// Logprobs of prompt tokens; all of them come before the attempt's first token.

@@ -9,8 +9,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "classify/length.h"
+#include "cluster/links.h"
 #include "cluster/membership.h"
 #include "schedule/coordinator.h"
+#include "schedule/demand.h"
+#include "schedule/fair_queue.h"
+#include "schedule/pace.h"
 #include "schedule/placement.h"
 #include "schedule/request.h"
 
@@ -19,7 +24,7 @@ namespace baton::schedule {
 /// What Coordinator hides: the table of requests and what each event does to them (docs/request-life.md).
 ///
 /// Invariants between events:
-///  - a request is in `waiting_` or has a live attempt in `attempts_`, never both;
+///  - a request is in `queue_`, in `parked_`, or has a live attempt in `attempts_`, never in two of them;
 ///  - a side is open exactly while its booking is counted in `members_`, and only on workers that are not down;
 ///  - a request's earliest deadline is its one entry in `timers_`.
 class LifeCycle {
@@ -32,6 +37,9 @@ class LifeCycle {
   const CoordinatorStats& stats() const { return stats_; }
 
  private:
+  /// Failed hand-overs after which one worker does the whole request.
+  static constexpr std::int32_t kMaxHandoverFailures = 2;
+
   enum class Placed : std::uint8_t { dispatched, no_room, no_path };
 
   // Workers (workers.cc).
@@ -40,7 +48,9 @@ class LifeCycle {
   void on(const WorkerDraining& event);
   void on(const LoadReport& event);
   void lose(WorkerId worker);
+  void workers_changed();
   void count_workers();
+  void steer();
   std::int64_t largest_prompt() const;
 
   // Requests: arrival, waiting, ends (requests.cc).
@@ -51,18 +61,32 @@ class LifeCycle {
   std::optional<Error> refusal(const Arrive& event) const;
   void enqueue(Request& request);
   void pump();
-  void mark_no_path(Request& request);
+  void park(Request& request);
+  void unpark();
+  std::size_t waiting() const { return queue_.size() + parked_.size(); }
   void expire(Request& request);
   void finish(Request& request);
   void fail_request(Request& request, Error error);
   void erase(Request& request);
   void arm(Request& request);
   int retry_after_s() const;
+  std::optional<Error> hopeless(const Request& request) const;
+
+  // What is promised and expected (promises.cc).
+  void take_in(Request& request, const Arrive& event);
+  void find_gpu_preferences();
+  Ask ask_for(Request& request, std::int32_t class_index);
+  std::optional<Decision> decide(Request& request, Ask& ask);
+  double output_left(const Request& request, double forecast) const;
+  void measure_demand(const Ask& ask, const Decision& decision);
+  void explain(const Request& request, const Ask& ask, const Decision& decision);
+  void observe_length(const Request& request, FinishReason reason);
 
   // Attempts: dispatch, failure, release (attempts.cc).
   Placed try_place(Request& request);
+  bool somebody_could(const Ask& ask) const;
   void lift_refusals(Request& request);
-  void dispatch(Request& request, const Decision& decision);
+  void dispatch(Request& request, const Ask& ask, const Decision& decision);
   std::shared_ptr<const GenerationSpec> attempt_spec(const Request& request) const;
   void open(Side& side, WorkerId worker, const cluster::Booking& booking);
   void close(Side& side);
@@ -96,7 +120,8 @@ class LifeCycle {
   cluster::Membership members_;
   std::unordered_map<RequestId, Request> requests_;
   std::unordered_map<AttemptId, Request*> attempts_;
-  std::map<std::uint64_t, Request*> waiting_;  ///< by order of arrival
+  FairQueue queue_;
+  std::map<std::uint64_t, Request*> parked_;  ///< by order of arrival
   std::set<TimerEntry> timers_;
   std::vector<Command> commands_;
   CoordinatorStats stats_;
@@ -107,8 +132,17 @@ class LifeCycle {
   std::uint64_t next_attempt_ = 0;
   std::uint64_t turns_ = 0;
   std::uint64_t random_state_;
-  TimePoint last_finish_ = kNever;
-  double finish_interval_s_ = 1.0;  ///< smoothed time between two ends, for Retry-After
+  Pace pace_;
+  std::vector<ClassConfig> classes_;
+  std::vector<std::int32_t> fallbacks_;  ///< by class: index of its fallback, or -1
+  struct GpuFactors {
+    std::vector<float> prefill, decode;
+  };
+  std::vector<GpuFactors> gpu_factors_;  ///< by class
+  classify::LengthPredictor lengths_;
+  cluster::LinkTable links_;
+  Demand demand_;
+  TimePoint next_review_{};
 };
 
 }  // namespace baton::schedule

@@ -5,6 +5,7 @@
 #include <compare>
 
 #include "core/hash.h"
+#include "schedule/eligible.h"
 
 namespace baton::schedule {
 
@@ -17,34 +18,6 @@ using cluster::WorkerView;
 /// Queued prompt tokens that weigh as much as a whole batch when one worker does both parts.
 constexpr double kPrefillTokensPerBatch = 8192.0;
 constexpr std::int32_t kAssumedBatch = 64;
-
-bool contains(std::span<const WorkerId> ids, WorkerId id) { return std::ranges::find(ids, id) != ids.end(); }
-
-bool may_serve(const WorkerView& w, const Ask& ask) {
-  return w.placeable() && w.fits_context(ask.tokens) && !contains(ask.exclude, w.id);
-}
-
-/// Whether a worker that decodes would be given a prefill partner, and whether it may do without.
-struct DecodeOptions {
-  bool split = false;
-  bool local = false;
-};
-
-DecodeOptions decode_options(const WorkerView& w, const Group& group, const Ask& ask) {
-  if (w.role == Role::prefill) {
-    const bool alone = group.decode + group.both == 0;
-    return {.split = false, .local = alone && ask.role_fallback};
-  }
-  if (ask.tokens < ask.local_below_tokens || ask.local_only) return {.split = false, .local = true};
-  const bool partner = group.prefill > 0 || (w.role == Role::decode && group.both > 0);
-  if (partner) return {.split = true, .local = false};
-  return {.split = false, .local = w.role == Role::both || ask.role_fallback};
-}
-
-bool may_prefill_for(const WorkerView& p, const WorkerView& d, const Group& group) {
-  if (p.id == d.id || p.group != d.group || p.role == Role::decode) return false;
-  return p.role == Role::prefill || group.prefill == 0;
-}
 
 /// Who a policy chooses from, in Snapshot order; `cost` is only asked of eligible workers.
 struct Candidates {
@@ -66,9 +39,15 @@ double decode_load(const WorkerView& w, DecodeOptions options) {
   return options.split ? load : load + static_cast<double>(w.prefill_tokens()) / kPrefillTokensPerBatch;
 }
 
+/// Cached tokens count only when they were looked up, so this serves LeastLoaded (nothing but a replay's own prefill)
+/// and PrefixAware.
 double prefill_load(const WorkerView& w, const Ask& ask) {
-  const std::int64_t own = ask.cached_on == w.id ? 0 : ask.tokens;
-  return static_cast<double>(w.prefill_tokens() + own);
+  auto hint = ask.cached.begin();
+  return static_cast<double>(w.prefill_tokens() + ask.tokens - cached_tokens(w, ask, hint));
+}
+
+bool prefill_full(const WorkerView& w, const Ask& ask) {
+  return prefill_saturated(ask, backlog_s(w, static_cast<double>(ask.tokens)));
 }
 
 /// The `turn`-th eligible worker; those to avoid only if there is no other.
@@ -98,7 +77,7 @@ struct PickCheapest {
     std::uint64_t random = from.ask.random;
     for (const WorkerView& w : from.snapshot.workers) {
       if (!eligible(w)) continue;
-      const Cost cost{contains(from.ask.avoid, w.id), !w.has_room(from.ask.tokens), load(w)};
+      const Cost cost{contains(from.ask.avoid, w.id), !w.has_room(from.ask.room_tokens()), load(w)};
       if (ties == 0 || cost < best) {
         best = cost;
         ties = 1;
@@ -120,22 +99,48 @@ struct PickCheapest {
   }
 };
 
+/// The cheaper of two drawn at random.
+struct PickOfTwo {
+  const WorkerView* operator()(const Candidates& from, const auto& eligible, const auto& load) const {
+    std::array<const WorkerView*, 2> drawn{};
+    std::uint64_t seen = 0;
+    std::uint64_t random = from.ask.random;
+    for (const WorkerView& w : from.snapshot.workers) {
+      if (!eligible(w)) continue;
+      random = mix64(random + ++seen);
+      if (seen <= 2) {
+        drawn[seen - 1] = &w;
+      } else if (const std::uint64_t slot = random % seen; slot < 2) {
+        drawn[slot] = &w;
+      }
+    }
+    if (drawn[1] == nullptr) return drawn[0];
+    const auto cost = [&](const WorkerView& w) {
+      return Cost{contains(from.ask.avoid, w.id), !w.has_room(from.ask.room_tokens()), load(w)};
+    };
+    const Cost first = cost(*drawn[0]), second = cost(*drawn[1]);
+    return first == second ? drawn[mix64(random) % 2] : drawn[first < second ? 0 : 1];
+  }
+};
+
 std::optional<Decision> decide(const Candidates& from, const auto& pick) {
   const auto& [snapshot, ask] = from;
   const auto options = [&](const WorkerView& w) { return decode_options(w, snapshot.groups[w.group], ask); };
   const WorkerView* d = pick(
       from,
       [&](const WorkerView& w) {
-        if (!may_serve(w, ask)) return false;
+        if (!may_serve(w, ask) || decode_saturated(w, ask)) return false;
         const DecodeOptions o = options(w);
-        return o.split || o.local;
+        return o.split || (o.local && !prefill_full(w, ask));
       },
       [&](const WorkerView& w) { return decode_load(w, options(w)); });
   if (d == nullptr) return std::nullopt;
   if (options(*d).local) return Decision{Mode::local, d->id, d->id};
 
   const Group& group = snapshot.groups[d->group];
-  const auto partner = [&](const WorkerView& w) { return may_serve(w, ask) && may_prefill_for(w, *d, group); };
+  const auto partner = [&](const WorkerView& w) {
+    return may_serve(w, ask) && may_prefill_for(w, *d, group) && !prefill_full(w, ask);
+  };
   if (const WorkerView* p = pick(from, partner, [&](const WorkerView& w) { return prefill_load(w, ask); })) {
     return Decision{Mode::split, p->id, d->id};
   }
@@ -154,15 +159,36 @@ std::optional<Decision> RoundRobin::operator()(const Snapshot& snapshot, const A
 }
 
 std::optional<Decision> LeastLoaded::operator()(const Snapshot& snapshot, const Ask& ask) const {
+  Ask blind = ask;
+  blind.cached = {};
+  return decide({snapshot, blind}, PickCheapest{});
+}
+
+std::optional<Decision> PowerOfTwo::operator()(const Snapshot& snapshot, const Ask& ask) const {
+  Ask blind = ask;
+  blind.cached = {};
+  return decide({snapshot, blind}, PickOfTwo{});
+}
+
+std::optional<Decision> PrefixAware::operator()(const Snapshot& snapshot, const Ask& ask) const {
   return decide({snapshot, ask}, PickCheapest{});
 }
 
 Policy make_policy(PlacementPolicy policy) {
   switch (policy) {
     case PlacementPolicy::round_robin: return RoundRobin{};
-    default: break;
+    case PlacementPolicy::least_loaded: return LeastLoaded{};
+    case PlacementPolicy::power_of_two: return PowerOfTwo{};
+    case PlacementPolicy::prefix_aware: return PrefixAware{};
+    case PlacementPolicy::cost: break;
   }
-  return LeastLoaded{};
+  return CheapestPath{};
+}
+
+std::string_view policy_name(const Policy& policy) {
+  static constexpr std::array<std::string_view, std::variant_size_v<Policy>> kNames{
+      "round_robin", "least_loaded", "power_of_two", "prefix_aware", "cost"};
+  return kNames[policy.index()];
 }
 
 }  // namespace baton::schedule

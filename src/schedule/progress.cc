@@ -88,7 +88,15 @@ void LifeCycle::on(const HandedIn& event) {
   Attempt& attempt = request->attempt;
   if (event.worker != attempt.prefill.worker && event.worker != attempt.decode.worker) return;
   attempt.kv_bytes = std::max(attempt.kv_bytes, event.bytes);  // both sides report the same bytes
-  if (event.worker == attempt.prefill.worker) attempt.prefill_released = true;
+  if (event.worker == attempt.prefill.worker) {
+    attempt.prefill_released = true;
+    const cluster::WorkerView* p = members_.find(event.worker);
+    const cluster::WorkerView* d = members_.find(attempt.decode.worker);
+    if (p != nullptr && d != nullptr) {
+      links_.observe(cluster::distance(*p, *d), static_cast<double>(event.bytes),
+                     std::chrono::duration<double>(event.elapsed).count());
+    }
+  }
   note_handed(*request);
 }
 
@@ -159,6 +167,7 @@ bool LifeCycle::deliver(Request& request, const TokenOut& token) {
   Attempt& attempt = request.attempt;
   const bool ended_by_decode = attempt.mode == Mode::local || token.index != attempt.base;
   if (ended_by_decode && token.finish != FinishReason::none) close(attempt.decode);
+  observe_length(request, reason);
   finish(request);
   return false;
 }

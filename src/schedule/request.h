@@ -7,6 +7,8 @@
 
 #include "baton/error.h"
 #include "baton/types.h"
+#include "classify/features.h"
+#include "classify/length.h"
 #include "cluster/worker.h"
 #include "core/clock.h"
 
@@ -40,12 +42,25 @@ struct Request {
   std::uint64_t order = 0;  ///< of arrival; a request that must wait again keeps its place
   std::shared_ptr<const GenerationSpec> spec;
   TimePoint deadline = kNever;
+  TimePoint arrived_at{};
+
+  classify::Features features;
+  classify::LengthForecast forecast;
+  std::int32_t asked_class = 0;   ///< index of its class
+  std::int32_t served_class = 0;  ///< of the class whose objectives count: its own or that one's fallback
+  std::int32_t priority = 0;
+  std::uint64_t tenant = 0;       ///< whom fairness charges
+  double charged = 0;             ///< virtual tokens (FairQueue)
+  std::size_t delivered_when_charged = 0;
+  std::vector<std::uint64_t> prefix_hashes;
+  bool explain = false;
 
   std::vector<TokenId> delivered;
   std::int32_t prompt_delivered = 0;  ///< prompt tokens whose logprobs the client got
   std::vector<TokenOut> early;  ///< tokens whose predecessors are still missing, by index; bounded by kMaxEarlyTokens
 
   bool running = false;
+  bool parked = false;  ///< waits until the set of workers changes: nobody there can serve it
   Attempt attempt;  ///< meaningful while running
   std::int32_t dispatched = 0;
   std::int32_t failures = 0;

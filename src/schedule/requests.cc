@@ -10,8 +10,10 @@ namespace baton::schedule {
 namespace {
 
 constexpr int kMaxRetryAfter_s = 120;
-/// Weight of the newest interval in the smoothed time between two ends.
-constexpr double kFinishSmoothing = 0.1;
+/// Between two dispatches, while nothing was measured yet.
+constexpr double kAssumedInterval_s = 1.0;
+/// Nobody is refused for a shorter wait than this.
+constexpr double kLeastBound_s = 1.0;
 
 Error error_of(Errc code, std::string message, int retry_after_s) {
   return {code, std::move(message), {}, retry_after_s};
@@ -46,14 +48,7 @@ std::optional<Error> LifeCycle::refusal(const Arrive& event) const {
 void LifeCycle::on(const Arrive& event) {
   BATON_CHECK(!requests_.contains(event.request));
   ++stats_.arrived;
-  std::optional<Error> error = refusal(event);
-  const bool must_wait = !waiting_.empty() || stats_.running >= options_.running_requests;
-  if (!error && must_wait && std::cmp_greater_equal(waiting_.size(), options_.queue_requests)) {
-    error = error_of(Errc::queue_full,
-                     "The server is overloaded: " + std::to_string(waiting_.size()) + " requests are waiting.",
-                     retry_after_s());
-  }
-  if (error) {
+  if (std::optional<Error> error = refusal(event)) {
     ++stats_.failed;
     commands_.emplace_back(Fail{event.request, std::move(*error)});
     return;
@@ -61,16 +56,45 @@ void LifeCycle::on(const Arrive& event) {
   Request& request = requests_[event.request];
   request.id = event.request;
   request.order = next_order_++;
-  request.spec = event.spec;
-  request.deadline = event.deadline;
+  take_in(request, event);
+  const bool must_wait = waiting() > 0 || stats_.running >= options_.running_requests;
+  if (must_wait) {
+    if (std::optional<Error> error = hopeless(request)) return fail_request(request, std::move(*error));
+  }
   enqueue(request);
   pump();
+}
+
+/// Why a request that would have to wait is better refused now than later.
+std::optional<Error> LifeCycle::hopeless(const Request& request) const {
+  if (std::cmp_greater_equal(waiting(), options_.queue_requests)) {
+    return error_of(Errc::queue_full,
+                    "The server is overloaded: " + std::to_string(waiting()) + " requests are waiting.",
+                    retry_after_s());
+  }
+  const std::optional<double> interval_s = pace_.interval_s();
+  if (!interval_s) return std::nullopt;
+  const double wait_s = *interval_s * static_cast<double>(queue_.ahead_of(request.priority, request.tenant) + 1);
+  double bound_s = std::chrono::duration<double>(options_.queue_timeout).count();
+  if (request.deadline != kNever) {
+    bound_s = std::min(bound_s, std::chrono::duration<double>(request.deadline - now_).count());
+  }
+  const double ttft_s = classes_[static_cast<std::size_t>(request.asked_class)].slo.ttft_ms * 1e-3;
+  const double factor = options_.scheduling.shed_ttft_factor;
+  if (ttft_s > 0 && factor > 0) bound_s = std::min(bound_s, std::max(kLeastBound_s, factor * ttft_s));
+  if (wait_s <= bound_s) return std::nullopt;
+  const auto retry_s = static_cast<int>(std::clamp(std::ceil(wait_s - bound_s), 1.0, double{kMaxRetryAfter_s}));
+  return error_of(Errc::queue_full,
+                  "The server is overloaded: the request would have to wait about " +
+                      std::to_string(static_cast<std::int64_t>(std::ceil(wait_s))) + " s.",
+                  retry_s);
 }
 
 void LifeCycle::on(const Abandon& event) {
   const auto found = requests_.find(event.request);
   if (found == requests_.end()) return;
   ++stats_.abandoned;
+  if (event.complete) observe_length(found->second, FinishReason::stop);
   erase(found->second);
   pump();
 }
@@ -110,8 +134,7 @@ void LifeCycle::expire(Request& request) {
                                           retry_after_s()));
   }
   if (now_ >= request.no_path_deadline) {
-    const Ask ask{.tokens = request.tokens(), .role_fallback = options_.faults.role_fallback};
-    if (!place(policy_, members_.snapshot(), ask)) {
+    if (!somebody_could(ask_for(request, request.asked_class))) {
       return fail_request(request, error_of(Errc::no_workers, "No worker is connected that could serve the request.",
                                             retry_after_s()));
     }
@@ -127,44 +150,51 @@ void LifeCycle::expire(Request& request) {
 void LifeCycle::enqueue(Request& request) {
   BATON_CHECK(!request.running);
   if (request.wait_deadline == kNever) request.wait_deadline = now_ + options_.queue_timeout;
-  waiting_.emplace(request.order, &request);
+  queue_.push(request);
   ++stats_.queued;
   arm(request);
 }
 
-/// Starts waiting requests in order of arrival. One that is refused for want of room holds back those behind it, so
-/// that long prompts are not starved by short ones; one nobody can serve (now) does not.
+/// Starts waiting requests in the queue's order. One that is refused for want of room holds back those behind it, so
+/// that long prompts are not starved by short ones; one nobody can serve (now) is put aside.
 void LifeCycle::pump() {
-  for (auto at = waiting_.begin(); at != waiting_.end() && stats_.running < options_.running_requests;) {
-    Request& request = *at->second;
-    const Placed placed = try_place(request);
+  while (stats_.running < options_.running_requests) {
+    Request* request = queue_.front(now_);
+    if (request == nullptr) return;
+    const Placed placed = try_place(*request);
     if (placed == Placed::no_room) return;
+    queue_.erase(*request);
     if (placed == Placed::no_path) {
-      mark_no_path(request);
-      ++at;
+      park(*request);
       continue;
     }
-    at = waiting_.erase(at);
     --stats_.queued;
-    arm(request);
+    queue_.charge(*request, output_left(*request, request->forecast.mean));
+    pace_.dispatched(now_, queue_.size());
+    arm(*request);
   }
 }
 
-void LifeCycle::mark_no_path(Request& request) {
-  if (request.no_path_deadline != kNever) return;
-  request.no_path_deadline = now_ + options_.restart_grace;
+void LifeCycle::park(Request& request) {
+  request.parked = true;
+  parked_.emplace(request.order, &request);
+  if (request.no_path_deadline == kNever) request.no_path_deadline = now_ + options_.restart_grace;
   arm(request);
+}
+
+/// The set of workers changed: those put aside may have got a worker.
+void LifeCycle::unpark() {
+  for (auto& [order, request] : parked_) {
+    request->parked = false;
+    queue_.push(*request);
+  }
+  parked_.clear();
 }
 
 void LifeCycle::finish(Request& request) {
   ++stats_.finished;
   const std::uint64_t kv_bytes = request.kv_bytes + request.attempt.kv_bytes;
   stats_.kv_bytes += kv_bytes;
-  if (last_finish_ != kNever) {
-    const double interval_s = std::chrono::duration<double>(now_ - last_finish_).count();
-    finish_interval_s_ += kFinishSmoothing * (interval_s - finish_interval_s_);
-  }
-  last_finish_ = now_;
   commands_.emplace_back(Finish{request.id, request.cached_tokens.value_or(0), kv_bytes, request.failures + 1});
   erase(request);
 }
@@ -179,8 +209,14 @@ void LifeCycle::fail_request(Request& request, Error error) {
 
 /// Forgets a request; what workers may still hold of it is cancelled.
 void LifeCycle::erase(Request& request) {
-  if (request.running) end_attempt(request);
-  if (waiting_.erase(request.order) > 0) --stats_.queued;
+  if (request.running) {
+    end_attempt(request);
+  } else if (request.parked) {
+    parked_.erase(request.order);
+    --stats_.queued;
+  } else if (queue_.erase(request)) {
+    --stats_.queued;
+  }
   if (request.timer != kNever) timers_.erase({request.timer, request.order, request.id});
   requests_.erase(request.id);
 }
@@ -196,10 +232,11 @@ void LifeCycle::arm(Request& request) {
   request.timer = next;
 }
 
-/// When a newcomer could be served: the queue's length at the pace of late.
+/// When a newcomer could be served: the queue's length at the pace of late, at most two minutes.
 int LifeCycle::retry_after_s() const {
-  const double seconds = std::ceil(static_cast<double>(waiting_.size() + 1) * finish_interval_s_);
-  return static_cast<int>(std::clamp(seconds, 1.0, static_cast<double>(kMaxRetryAfter_s)));
+  const double interval_s = pace_.interval_s().value_or(kAssumedInterval_s);
+  const double seconds = std::ceil(static_cast<double>(waiting() + 1) * interval_s);
+  return static_cast<int>(std::clamp(seconds, 1.0, double{kMaxRetryAfter_s}));
 }
 
 }  // namespace baton::schedule

@@ -1,12 +1,38 @@
 #include <algorithm>
 
+#include "classify/classifier.h"
 #include "core/hash.h"
 #include "schedule/life_cycle.h"
 
 namespace baton::schedule {
 
+namespace {
+
+constexpr double kGigabit = 1e9 / 8;
+constexpr Duration kReviewInterval = 1s;
+
+cluster::LinkTable::Links configured_links(const SchedulingConfig& config) {
+  return {perf::Link{config.host_link_gbps * kGigabit, 10e-6}, perf::Link{config.rack_link_gbps * kGigabit, 20e-6},
+          perf::Link{config.zone_link_gbps * kGigabit, 100e-6}, perf::Link{config.remote_link_gbps * kGigabit, 1e-3}};
+}
+
+std::vector<ClassConfig> classes_of(std::vector<ClassConfig> configured) {
+  return configured.empty() ? classify::effective_classes(Config{}) : std::move(configured);
+}
+
+}  // namespace
+
 LifeCycle::LifeCycle(CoordinatorOptions options)
-    : options_(std::move(options)), policy_(make_policy(options_.scheduling.policy)), random_state_(options_.seed) {}
+    : options_(std::move(options)),
+      policy_(make_policy(options_.scheduling.policy)),
+      queue_(options_.scheduling.priority_ageing),
+      random_state_(options_.seed),
+      classes_(classes_of(options_.classes)),
+      lengths_(options_.lengths),
+      links_(configured_links(options_.scheduling)) {
+  for (const ClassConfig& c : classes_) fallbacks_.push_back(classify::find_class(classes_, c.fallback));
+  gpu_factors_.resize(classes_.size());
+}
 
 std::span<const Command> LifeCycle::handle(const Event& event, TimePoint now) {
   commands_.clear();
@@ -22,25 +48,47 @@ void LifeCycle::on(const WorkerUp& event) {
   if (live && known != nullptr && known->incarnation == event.info.incarnation) return;
   if (live) lose(event.worker);
   members_.up(event.worker, event.info);
-  count_workers();
+  find_gpu_preferences();
+  workers_changed();
   pump();
 }
 
 void LifeCycle::on(const WorkerDown& event) {
   lose(event.worker);
-  count_workers();
+  workers_changed();
   pump();
 }
 
 void LifeCycle::on(const WorkerDraining& event) {
   members_.draining(event.worker);
-  count_workers();
+  workers_changed();
   pump();
 }
 
 void LifeCycle::on(const LoadReport& event) {
   members_.report(event.worker, event.load);
+  steer();
   pump();
+}
+
+/// Lets workers for both roles follow the demand, and keeps the figures for it fresh.
+void LifeCycle::steer() {
+  if (now_ < next_review_ && now_ + 2 * kReviewInterval > next_review_) return;  // a clock that jumped back counts too
+  next_review_ = now_ + kReviewInterval;
+  if (const auto flip = demand_.review(members_.snapshot(), now_)) {
+    members_.steer(flip->worker, flip->role);
+    ++stats_.flips;
+    workers_changed();
+  }
+  const Demand::Load load = demand_.load(members_.snapshot(), now_);
+  stats_.golden_ratio = load.golden_ratio;
+  stats_.prefill_load = load.prefill;
+  stats_.decode_load = load.decode;
+}
+
+void LifeCycle::workers_changed() {
+  count_workers();
+  unpark();
 }
 
 /// Closes every side on a worker that is gone, in order of arrival, and ends the attempts that needed it.

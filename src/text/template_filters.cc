@@ -248,10 +248,35 @@ Value center(Runtime& rt, const Value& v, const CallArgs& args) {
   return call_method(rt, Value(text_of(rt, v)), "center", width);
 }
 
+// The first `count` characters.
+std::string_view head_of(std::string_view text, std::int64_t count) {
+  std::size_t at = 0;
+  for (; count > 0 && at < text.size(); --count) at += decode_utf8(text, at).size;
+  return text.substr(0, at);
+}
+
+Value truncate(Runtime& rt, const Value& v, const CallArgs& args) {
+  const std::int64_t length = integer_arg(rt, args.get(0, "length"), 255);
+  const Value* kill_words = args.get(1, "killwords");
+  const std::string end = string_arg(rt, args.get(2, "end"), "...");
+  const std::int64_t leeway = integer_arg(rt, args.get(3, "leeway"), 5);
+  if (!v.is(Kind::string)) return rt.fail("truncate needs a string, not " + std::string(type_name(v)));
+  const std::string text = text_of(rt, v);
+  if (!rt.ok()) return Value::Undefined{};
+  const auto end_length = static_cast<std::int64_t>(count_code_points(end));
+  if (length < end_length || leeway < 0) return rt.fail("truncate: the length must hold the end and leeway be 0 or more");
+  if (static_cast<std::int64_t>(count_code_points(text)) - leeway <= length) return Value(text);
+  std::string_view kept = head_of(text, length - end_length);
+  const bool whole_words = kill_words == nullptr || !kill_words->truthy();
+  if (whole_words) kept = kept.substr(0, kept.rfind(' '));  // all of it if there is no space
+  return Value(std::string(kept) + end);
+}
+
 constexpr std::array kFilters{
     FilterEntry{"upper", change_text<upper>},
     FilterEntry{"lower", change_text<lower>},
     FilterEntry{"capitalize", change_text<capitalize>},
+    FilterEntry{"truncate", truncate},
     FilterEntry{"title", change_text<title_words>},
     FilterEntry{"escape", change_text<escape_html>},
     FilterEntry{"e", change_text<escape_html>},

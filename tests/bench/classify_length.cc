@@ -42,7 +42,10 @@ void observe(benchmark::State& state) {
   std::vector<Features> asked;
   LengthPredictor predictor = trained(asked);
   std::size_t i = 0;
-  for (auto _ : state) predictor.observe(asked[i++ % asked.size()], 0, 100, i % 8 == 0);
+  for (auto _ : state) {
+    ++i;
+    predictor.observe(asked[i % asked.size()], 0, 100, i % 8 == 0);
+  }
 }
 BENCHMARK(observe);
 

@@ -1,8 +1,9 @@
 // What error is left in the expected output length on public traces: max_tokens alone, rule bins, learned, oracle.
 //   bench_classify_traces FILE...
-// FILE: Azure 2023 CSV (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake JSONL (input_length, output_length,
-// hash_ids of 512 tokens each), decompressed. Traces name no max_tokens: a limit of 2048, not named by the client, is
-// assumed for all. A length is observed when its request would end (50 ms a token after it arrived), not at once.
+// FILE: Azure 2023 CSV (TIMESTAMP,ContextTokens,GeneratedTokens), an excerpt of tests/data/traces, or Mooncake JSONL
+// (input_length, output_length, hash_ids of 512 tokens each), decompressed. Traces name no max_tokens: a limit of 2048,
+// not named by the client, is assumed for all. A length is observed when its request would end (50 ms a token after it
+// arrived), not at once.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -52,8 +53,9 @@ std::uint64_t second_block(std::string_view line) {
   return name_hash(line.substr(comma + 1, line.find_first_of(",]", comma + 1) - comma - 1));
 }
 
-/// "2023-11-16 18:15:46.6805900" as seconds of the day.
-double seconds_of_day(std::string_view stamp) {
+/// Seconds of "2023-11-16 18:15:46.6805900" within its day, or of a number of milliseconds.
+double arrival_s(std::string_view stamp) {
+  if (stamp.size() < 19) return number(stamp) / 1000;
   return number(stamp.substr(11, 2)) * 3600 + number(stamp.substr(14, 2)) * 60 + number(stamp.substr(17));
 }
 
@@ -73,8 +75,8 @@ std::vector<Row> read(const std::string& path) {
     } else {
       const std::size_t first = line.find(',');
       const std::size_t second = line.find(',', first + 1);
-      if (line.starts_with("TIMESTAMP") || second == std::string::npos || first < 19) continue;
-      row.arrival_s = seconds_of_day(std::string_view(line).substr(0, first));
+      if (second == std::string::npos || line.front() < '0' || line.front() > '9') continue;
+      row.arrival_s = arrival_s(std::string_view(line).substr(0, first));
       row.features.prompt_tokens = static_cast<std::int64_t>(number(std::string_view(line).substr(first + 1)));
       row.output = static_cast<std::int64_t>(number(std::string_view(line).substr(second + 1)));
     }
@@ -139,7 +141,8 @@ void evaluate(const std::string& path) {
   }
   std::printf("\n%s: %zu requests, mean output %.0f\n\n", path.c_str(), rows.size(),
               oracle.actual / static_cast<double>(std::max<std::size_t>(oracle.n, 1)));
-  std::printf("| | MAE of p50 | MAE of mean | predicted / actual total | p50 coverage | p90 coverage | right class |\n");
+  std::printf(
+      "| | MAE of p50 | MAE of mean | predicted / actual total | p50 coverage | p90 coverage | right class |\n");
   std::printf("|---|---|---|---|---|---|---|\n");
   for (const Score* score : {&max_tokens, &rules, &learned, &oracle}) score->print();
 }

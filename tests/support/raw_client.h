@@ -106,7 +106,7 @@ class RawClient {
 
  private:
   void read_body(RawResponse& response, std::string_view method) {
-    if (method == "HEAD") {
+    if (method == "HEAD" || response.status == 204) {
       response.complete = true;
     } else if (response.headers.contains("transfer-encoding")) {
       while (true) {

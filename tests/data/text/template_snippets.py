@@ -623,4 +623,7 @@ SNIPPETS += [
     # sequence filters over nothing
     "{{ nil|selectattr('a')|list }}{{ nil|map('upper')|list }}{{ 0|select|list }}{{ empty|reject|list }}{{ f|rejectattr('a')|list }}{{ missing|map(attribute='x')|list }}",
     "{% for x in nil|selectattr('type', 'equalto', 'text') %}{{ x }}{% endfor %}ok", "{{ n|select|list }}", "{{ nil|map|list }}", "{{ nil|list }}",
+    # truncate
+    "{{ s|truncate(5) }}|{{ s|truncate(8, true) }}|{{ s|truncate(8, leeway=0) }}|{{ u|truncate(6, true, '…', 0) }}|{{ 'a b c d e f g h i j'|truncate(9, end='') }}|{{ s|truncate }}", "{{ n|truncate(3) }}",
+    "{{ s|truncate(2) }}", "{{ s|truncate(5, leeway=-1) }}", "{{ 'abcdefghijklmnop'|truncate(9) }}",
 ]

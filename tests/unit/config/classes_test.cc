@@ -159,10 +159,12 @@ INSTANTIATE_TEST_SUITE_P(
              {"b.yaml:6: classes[0].priorty: unknown key; did you mean priority?"}},
         Case{"unknown_key_in_a_range",
              "classes:\n  - name: a\n    prompt_tokens: {least: 2}\n",
-             {"b.yaml:6: classes[0].prompt_tokens.least: unknown key; remove it (docs/configuration.md lists all keys)"}},
+             {"b.yaml:6: classes[0].prompt_tokens.least: unknown key; remove it (docs/configuration.md lists all "
+              "keys)"}},
         Case{"number_for_a_range",
              "classes:\n  - name: a\n    prompt_tokens: 5\n",
-             {R"(b.yaml:6: classes[0].prompt_tokens: "5" is not a map; write its keys, such as min, on lines of their own)"}},
+             {R"(b.yaml:6: classes[0].prompt_tokens: "5" is not a map; write its keys, such as min, on lines of )"
+              "their own"}},
         Case{"empty_range",
              "classes:\n  - name: a\n    prompt_tokens: {min: 7, max: 7}\n",
              {"b.yaml:6: classes[0].prompt_tokens: the range from 7 to below 7 holds no request; raise max"}},
@@ -180,14 +182,14 @@ INSTANTIATE_TEST_SUITE_P(
              {R"(b.yaml:6: classes[1].name: "a" is already the name of classes[0] in line 5; choose another)"}},
         Case{"class_behind_one_that_takes_everything",
              "classes:\n  - name: all\n  - {name: chat, prompt_tokens: {max: 5}}\n",
-             {R"(b.yaml:6: classes[1]: "chat" can get no request by its ranges, since "all" (line 5) takes them all first; )"
-              "move it further up, narrow the ranges, or set by_name_only: true"}},
+             {R"(b.yaml:6: classes[1]: "chat" can get no request by its ranges, since "all" (line 5) takes them all )"
+              "first; move it further up, narrow the ranges, or set by_name_only: true"}},
         Case{"class_behind_several_that_take_everything_together",
              "classes:\n  - {name: low, prompt_tokens: {max: 50}}\n  - {name: other, prompt_tokens: {min: 900}}\n"
              "  - {name: high, prompt_tokens: {min: 50}}\n"
              "  - {name: mid, prompt_tokens: {min: 10, max: 90}, keys: [k]}\n",
-             {R"(b.yaml:8: classes[3]: "mid" can get no request by its ranges, since "low" (line 5), "high" (line 7) take )"
-              "them all first; move it further up, narrow the ranges, or set by_name_only: true"}},
+             {R"(b.yaml:8: classes[3]: "mid" can get no request by its ranges, since "low" (line 5), "high" (line 7) )"
+              "take them all first; move it further up, narrow the ranges, or set by_name_only: true"}},
         Case{"unknown_fallback",
              "classes:\n  - {name: chat, slo: {ttft_ms: 9}, fallback: bach}\n  - {name: batch, by_name_only: true}\n",
              {R"(b.yaml:5: classes[0].fallback: there is no class "bach"; did you mean batch?)"}},
@@ -198,13 +200,14 @@ INSTANTIATE_TEST_SUITE_P(
              "classes:\n  - {name: a, slo: {ttft_ms: 9}, fallback: a}\n",
              {"b.yaml:5: classes[0].fallback: the fallbacks go in a circle: a -> a; remove one of them"}},
         Case{"circle_of_fallbacks_reached_from_outside",
-             "classes:\n  - {name: x, fallback: b, by_name_only: true}\n  - {name: a, fallback: b, by_name_only: true}\n"
-             "  - {name: b, fallback: a, by_name_only: true}\n",
+             "classes:\n  - {name: x, fallback: b, by_name_only: true}\n"
+             "  - {name: a, fallback: b, by_name_only: true}\n  - {name: b, fallback: a, by_name_only: true}\n",
              {"b.yaml:7: classes[2].fallback: the fallbacks go in a circle: b -> a -> b; remove one of them"}},
         Case{"unknown_gpu_types",
              "classes:\n  - name: a\n    prefer_prefill_gpus: [H100_SXM]\n    prefer_decode_gpus: [Cerebras]\n",
              {R"(b.yaml:6: classes[0].prefer_prefill_gpus: unknown GPU type "H100_SXM"; did you mean H100_SXM5? )"
-              "Known types: " + kKnownGpus,
+              "Known types: " +
+                  kKnownGpus,
               R"(b.yaml:7: classes[0].prefer_decode_gpus: unknown GPU type "Cerebras"; known types: )" + kKnownGpus}},
         Case{"slo_of_zero",
              "slo: {ttft_ms: 0}\n",
@@ -215,12 +218,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"slo_above_an_hour",
              "slo: {itl_ms: 3600001}\n",
              {"b.yaml:4: slo.itl_ms: 3600001 is out of bounds; it must be between 0.1 and 3600000"}},
-        Case{"slo_that_is_no_number",
-             "slo: {itl_ms: fast}\n",
-             {R"(b.yaml:4: slo.itl_ms: "fast" is not a number)"}},
-        Case{"unknown_slo",
-             "slo: {ttft: 3}\n",
-             {"b.yaml:4: slo.ttft: unknown key; did you mean ttft_ms?"}},
+        Case{"slo_that_is_no_number", "slo: {itl_ms: fast}\n", {R"(b.yaml:4: slo.itl_ms: "fast" is not a number)"}},
+        Case{"unknown_slo", "slo: {ttft: 3}\n", {"b.yaml:4: slo.ttft: unknown key; did you mean ttft_ms?"}},
         Case{"slo_of_a_best_effort_class",
              "classes:\n  - name: a\n    slo: {itl_ms: 5}\n    best_effort: true\n",
              {"b.yaml:7: classes[0].best_effort: a class with an slo is not best effort; remove one of the two keys"}},
@@ -236,7 +235,8 @@ TEST(Classes, are_limited_in_number) {
 }
 
 TEST(Classes, with_several_faults_report_them_all_in_file_order) {
-  EXPECT_THAT(problems_of(R"(classes:
+  EXPECT_THAT(
+      problems_of(R"(classes:
   - name: a
     prompt_tokens: {min: 3, max: 2}
     prefer_decode_gpus: [H1000]
@@ -244,9 +244,9 @@ TEST(Classes, with_several_faults_report_them_all_in_file_order) {
     fallback: nobody
 slo: {ttft_ms: -1}
 )"),
-              ElementsAre(HasSubstr("b.yaml:6: classes[0].prompt_tokens:"),
-                          HasSubstr("b.yaml:7: classes[0].prefer_decode_gpus:"), HasSubstr("b.yaml:8: classes[1].name:"),
-                          HasSubstr("b.yaml:9: classes[1].fallback:"), HasSubstr("b.yaml:10: slo.ttft_ms:")));
+      ElementsAre(HasSubstr("b.yaml:6: classes[0].prompt_tokens:"),
+                  HasSubstr("b.yaml:7: classes[0].prefer_decode_gpus:"), HasSubstr("b.yaml:8: classes[1].name:"),
+                  HasSubstr("b.yaml:9: classes[1].fallback:"), HasSubstr("b.yaml:10: slo.ttft_ms:")));
 }
 
 TEST(Classes, that_stay_empty_or_prefer_what_is_not_there_earn_a_note) {

@@ -33,6 +33,13 @@ std::string get(std::string_view headers) {
   return "GET / HTTP/1.1\r\nHost: x\r\n" + std::string(headers) + "\r\n";
 }
 
+/// Each short, together too much.
+std::string many_extensions() {
+  std::string chunks;
+  for (int i = 0; i < 40; ++i) chunks += "1;" + std::string(500, 'x') + "\r\na\r\n";
+  return chunks + "0\r\n\r\n";
+}
+
 TEST(RequestParser, reads_a_request_however_it_is_cut) {
   for (std::size_t step : {1, 2, 3, 7, 1000}) {
     const auto request = parse("\r\nPOST /v1/x?a=b?c HTTP/1.1\r\nhOsT: x\r\nX-A:  v \r\nContent-Length: 5\r\n\r\nhello", step);
@@ -74,6 +81,9 @@ TEST(RequestParser, accepts_absolute_form_and_odd_but_legal_heads) {
   EXPECT_EQ(parse("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 1000)->path, "*");
   EXPECT_EQ(verdict("GET / HTTP/1.0\r\n\r\n"), Errc::ok);
   EXPECT_EQ(verdict(get("X: \r\n")), Errc::ok);
+  EXPECT_EQ(verdict(get("X: caf\xc3\xa9\t!\r\n")), Errc::ok);
+  EXPECT_EQ(verdict("GET / HTTP/1.1\r\nHost:\r\n\r\n"), Errc::ok);
+  EXPECT_EQ(verdict("GET / HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n"), Errc::ok);
   EXPECT_EQ(verdict(get("Content-Length: 0\r\n")), Errc::ok);
 }
 
@@ -103,6 +113,16 @@ TEST(RequestParser, refuses_what_two_servers_could_read_differently) {
       get("Content-Length: 99999999999999999999\r\n"),
       "GET / HTTP/1.1\r\n\r\n",
       get("Host: y\r\n"),
+      "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: user@a\r\n\r\n",
+      "GET http:///p HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET ftp://a/p HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+      "GET /\tx HTTP/1.1\r\nHost: x\r\n\r\n",
+      " GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+      "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n",
       get("A: b\r\n c\r\n"),
       get("A: b\r\n\tc\r\n"),
@@ -113,6 +133,13 @@ TEST(RequestParser, refuses_what_two_servers_could_read_differently) {
       get("A: b\x01\r\n"),
       get(std::string("A: b\0c\r\n", 8)),
       get("A: b\rc\r\n"),
+      get("A: b\x7f\r\n"),
+      get("A\t: b\r\n"),
+      get("A b: c\r\n"),
+      get("A\xc3\xa9: c\r\n"),
+      get("Content-Length: 3_0\r\n"),
+      get("Content-Length: 18446744073709551616\r\n"),
+      get("Transfer-Encoding: chunked\x0b\r\n"),
       "GET / HTTP/1.1\nHost: x\n\n",
       "GET / HTTP/1.1\r\nHost: x\n\r\n",
       "GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -140,6 +167,7 @@ TEST(RequestParser, refuses_what_two_servers_could_read_differently) {
       get("Transfer-Encoding: chunked\r\n") + "0\r\n: b\r\n\r\n",
       get("Transfer-Encoding: chunked\r\n") + "3\r\nabcX\r\n0\r\n\r\n",
       get("Transfer-Encoding: chunked\r\n") + "3;" + std::string(300'000, 'x') + "\r\nabc\r\n0\r\n\r\n",
+      get("Transfer-Encoding: chunked\r\n") + many_extensions(),
   };
   for (const std::string& bytes : refused) EXPECT_EQ(verdict(bytes), Errc::invalid_request) << bytes.substr(0, 200);
 }
@@ -165,14 +193,25 @@ TEST(RequestParser, knows_whether_the_client_waits_and_wants_to_stay) {
     RequestParser parser({});
     EXPECT_TRUE(parser.put(bytes));
     EXPECT_TRUE(parser.head_done());
-    return parser;
+    return parser.head();
   };
-  EXPECT_TRUE(head_of("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n").expects_continue());
-  EXPECT_FALSE(head_of("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n").expects_continue());
-  EXPECT_TRUE(head_of(get("")).keep_alive());
-  EXPECT_FALSE(head_of(get("Connection: close\r\n")).keep_alive());
-  EXPECT_FALSE(head_of("GET / HTTP/1.0\r\n\r\n").keep_alive());
-  EXPECT_TRUE(head_of("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive());
+  EXPECT_TRUE(head_of("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n").expects_continue);
+  EXPECT_FALSE(head_of("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n").expects_continue);
+  EXPECT_TRUE(head_of(get("")).keep_alive);
+  EXPECT_FALSE(head_of(get("Connection: close\r\n")).keep_alive);
+  EXPECT_FALSE(head_of(get("Connection: keep-alive, Close\r\n")).keep_alive);
+  EXPECT_FALSE(head_of(get("Connection: x\r\nConnection: close\r\n")).keep_alive);
+  EXPECT_FALSE(head_of("GET / HTTP/1.0\r\n\r\n").keep_alive);
+  EXPECT_TRUE(head_of("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive);
+}
+
+TEST(RequestParser, sets_no_memory_aside_for_a_body_that_is_only_announced) {
+  RequestParser parser({.body_bytes = 1ULL << 60});
+  ASSERT_TRUE(parser.put("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000000000\r\n\r\n"));
+  EXPECT_TRUE(parser.head_done());
+  EXPECT_FALSE(parser.done());
+  ASSERT_TRUE(parser.put("abc"));
+  EXPECT_EQ(parser.body_bytes(), 3U);
 }
 
 TEST(PercentDecode, keeps_what_is_no_escape) {

@@ -216,7 +216,7 @@ TEST_F(ServerTest, turns_away_connections_beyond_its_limit_with_an_answer) {
   RawClient first(port);
   EXPECT_EQ(first.exchange("GET", "/").status, 200);
   RawClient second(port);
-  EXPECT_EQ(second.read_response().status, 429);
+  EXPECT_EQ(second.read_response().status, 503);
 }
 
 TEST_F(ServerTest, answers_500_for_a_handler_that_forgot) {

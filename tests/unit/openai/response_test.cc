@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-const ResponseHead kChat{Endpoint::chat, "chatcmpl-1", 1700000000, "org/m"};
-const ResponseHead kText{Endpoint::completions, "cmpl-1", 1700000000, "org/m"};
+const ResponseHead kChat{Endpoint::chat, "chatcmpl-1", 1700000000, "org/m", ""};
+const ResponseHead kText{Endpoint::completions, "cmpl-1", 1700000000, "org/m", ""};
 
 std::vector<json> events(std::string text) {
   std::vector<json> parsed;
@@ -61,10 +61,14 @@ TEST(JsonBuffer, writes_floats_that_read_back_and_no_infinities) {
   EXPECT_EQ(buffer.view(), "-9999.0");
 }
 
+Answer answer_of(const ResponseHead& head, std::vector<Choice> choices, Usage usage = {}) {
+  return {.head = head, .choices = std::move(choices), .prompts = {}, .usage = usage};
+}
+
 TEST(EncodeResponse, writes_a_chat_completion) {
-  const Choice choices[] = {{"a\n", FinishReason::stop, std::string("END"), std::nullopt},
-                            {"b", FinishReason::length, {}, std::nullopt}};
-  const json got = json::parse(encode_response(kChat, choices, {10, 4, 8}));
+  const Choice a{.text = "a\n", .end = {FinishReason::stop, std::string("END")}};
+  const Choice b{.text = "b", .end = {FinishReason::length, {}}};
+  const json got = json::parse(encode_response(answer_of(kChat, {a, b}, {10, 4, 8})));
   const json expected = json::parse(R"({"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"org/m",
     "choices":[{"index":0,"message":{"role":"assistant","content":"a\n","refusal":null},"logprobs":null,
     "finish_reason":"stop","stop_reason":"END"},{"index":1,"message":{"role":"assistant","content":"b","refusal":null},
@@ -76,29 +80,61 @@ TEST(EncodeResponse, writes_a_chat_completion) {
 TEST(EncodeResponse, writes_both_forms_of_logprobs) {
   const std::vector<LogprobEntry> entries{{{"\xe2\x82", -0.5F}, {{"\xe2\x82", -0.5F}, {"x", -1.5F}, {"x", -2.0F}}, 0},
                                           {{"\xac", -0.25F}, {}, 1}};
-  const Choice choices[] = {{"€", FinishReason::stop, TokenId{7}, entries}};
-  const json chat = json::parse(encode_response(kChat, choices, {}))["choices"][0];
+  const Choice choice{.text = "€", .logprobs = entries, .end = {FinishReason::stop, TokenId{7}}};
+  const json chat = json::parse(encode_response(answer_of(kChat, {choice})))["choices"][0];
   EXPECT_EQ(chat["stop_reason"], 7);
   EXPECT_EQ(chat["logprobs"]["refusal"], nullptr);
   EXPECT_EQ(chat["logprobs"]["content"][0]["bytes"], json({0xe2, 0x82}));
   EXPECT_EQ(chat["logprobs"]["content"][0]["token"], "\uFFFD");
   EXPECT_EQ(chat["logprobs"]["content"][0]["top_logprobs"][1]["logprob"], -1.5);
   EXPECT_EQ(chat["logprobs"]["content"][1]["top_logprobs"], json::array());
-  const json text = json::parse(encode_response(kText, choices, {}))["choices"][0]["logprobs"];
+  const json text = json::parse(encode_response(answer_of(kText, {choice})))["choices"][0]["logprobs"];
   EXPECT_EQ(text["tokens"].size(), 2U);
   EXPECT_EQ(text["token_logprobs"], json({-0.5, -0.25}));
   EXPECT_EQ(text["top_logprobs"][0], json({{"\uFFFD", -0.5}, {"x", -1.5}}));
+  EXPECT_EQ(text["top_logprobs"][1], json({{"\uFFFD", -0.25}}));  // the token itself is always there
   EXPECT_EQ(text["text_offset"], json({0, 1}));
 }
 
-TEST(StreamEncoder, writes_a_chat_in_the_order_clients_expect) {
-  StreamEncoder encoder(kChat, {.include_usage = true});
-  encoder.text(0, "a\"", {}, {});
-  encoder.text(0, "b", {}, {});
-  encoder.finish(0, FinishReason::stop, {}, {});
-  encoder.usage({3, 2, 0});
-  encoder.done();
-  const auto got = events(encoder.swap_out({}));
+TEST(EncodeResponse, shows_prompts_with_each_choice_of_a_completion_and_once_for_a_chat) {
+  PromptPart part;
+  part.token_ids = {1, 2};
+  part.logprobs = {PromptToken{}, PromptToken{{{2, {"b", -0.5F}, 0}, {7, {"x", -0.25F}, 1}}}};
+  Answer answer{.head = kText, .choices = {{.token_ids = {5}}, {.token_ids = {6}}}, .prompts = {part}, .token_ids = true};
+  const json expected = json::parse(R"([null,{"2":{"logprob":-0.5,"rank":null,"decoded_token":"b"},
+                                              "7":{"logprob":-0.25,"rank":1,"decoded_token":"x"}}])");
+  const json text = json::parse(encode_response(answer));
+  EXPECT_EQ(text["choices"][1]["prompt_token_ids"], json({1, 2}));
+  EXPECT_EQ(text["choices"][1]["prompt_logprobs"], expected);
+  EXPECT_EQ(text["choices"][1]["token_ids"], json::array({6}));
+  answer.head = kChat;
+  const json chat = json::parse(encode_response(answer));
+  EXPECT_EQ(chat["prompt_token_ids"], json({1, 2}));
+  EXPECT_EQ(chat["prompt_logprobs"], expected);
+  EXPECT_FALSE(chat["choices"][0].contains("prompt_logprobs"));
+}
+
+TEST(EncodeResponse, marks_the_first_prompt_token_of_an_echo) {
+  const std::vector<LogprobEntry> entries{{{"a", 0.0F}, {}, 0, true}, {{"b", -1.0F}, {}, 1}};
+  const Choice choice{.text = "ab", .logprobs = entries};
+  const json logprobs = json::parse(encode_response(answer_of(kText, {choice})))["choices"][0]["logprobs"];
+  EXPECT_EQ(logprobs["token_logprobs"], json({nullptr, -1.0}));
+  EXPECT_EQ(logprobs["top_logprobs"][0], nullptr);
+}
+
+Piece text_piece(std::string text) {
+  Piece piece;
+  piece.text = std::move(text);
+  return piece;
+}
+
+TEST(Stream, writes_a_chat_in_the_order_clients_expect) {
+  const auto stream = make_stream(kChat, {.include_usage = true});
+  stream->piece(0, text_piece("a\""), {});
+  stream->piece(0, text_piece("b"), {});
+  stream->finish(0, {}, {});
+  stream->end({3, 2, 0});
+  const auto got = events(stream->swap_out({}));
   ASSERT_EQ(got.size(), 6U);
   EXPECT_EQ(got[0]["choices"][0]["delta"], json::parse(R"({"role":"assistant","content":""})"));
   EXPECT_EQ(got[0]["object"], "chat.completion.chunk");
@@ -116,13 +152,12 @@ TEST(StreamEncoder, writes_a_chat_in_the_order_clients_expect) {
   }
 }
 
-TEST(StreamEncoder, writes_completions_without_a_role_and_usage_only_if_asked) {
-  StreamEncoder encoder(kText, {});
-  encoder.text(1, "x", {}, {});
-  encoder.finish(1, FinishReason::length, {}, {});
-  encoder.usage({1, 1, 0});
-  encoder.done();
-  const auto got = events(encoder.swap_out({}));
+TEST(Stream, writes_completions_without_a_role_and_usage_only_if_asked) {
+  const auto stream = make_stream(kText, {});
+  stream->piece(1, text_piece("x"), {});
+  stream->finish(1, {.reason = FinishReason::length}, {});
+  stream->end({1, 1, 0});
+  const auto got = events(stream->swap_out({}));
   ASSERT_EQ(got.size(), 3U);
   EXPECT_EQ(got[0]["object"], "text_completion");
   EXPECT_EQ(got[0]["choices"][0]["text"], "x");
@@ -132,19 +167,126 @@ TEST(StreamEncoder, writes_completions_without_a_role_and_usage_only_if_asked) {
   EXPECT_EQ(got[1]["choices"][0]["finish_reason"], "length");
 }
 
-TEST(StreamEncoder, counts_in_every_chunk_when_usage_is_continuous) {
-  StreamEncoder encoder(kText, {.include_usage = true, .continuous_usage = true});
-  encoder.text(0, "x", {}, {4, 1, 0});
-  EXPECT_EQ(events(encoder.swap_out({}))[0]["usage"]["total_tokens"], 5);
+TEST(Stream, counts_in_every_chunk_when_usage_is_continuous) {
+  const auto stream = make_stream(kText, {.include_usage = true, .continuous_usage = true});
+  stream->piece(0, text_piece("x"), {4, 1, 0});
+  EXPECT_EQ(events(stream->swap_out({}))[0]["usage"]["total_tokens"], 5);
 }
 
-TEST(StreamEncoder, writes_an_error_event_that_sdks_raise) {
-  StreamEncoder encoder(kChat, {});
-  encoder.error({Errc::worker_lost, "The worker was lost."});
-  encoder.done();
-  const auto got = events(encoder.swap_out({}));
+TEST(Stream, shows_token_ids_of_the_prompt_first) {
+  for (const ResponseHead& head : {kText, kChat}) {
+    const auto stream = make_stream(head, {.token_ids = true, .prompts = {{1, 2}, {3}}, .choices_per_prompt = 2});
+    Piece piece = text_piece("x");
+    piece.token_ids = {9};
+    stream->piece(2, piece, {});
+    stream->piece(2, piece, {});
+    const auto got = events(stream->swap_out({}));
+    const bool chat = head.endpoint == Endpoint::chat;
+    EXPECT_EQ(chat ? got[0]["prompt_token_ids"] : got[0]["choices"][0]["prompt_token_ids"], json::array({3}));
+    EXPECT_EQ(got[1]["choices"][0]["token_ids"], json::array({9}));
+    EXPECT_FALSE(got[1]["choices"][0].contains("prompt_token_ids"));
+  }
+}
+
+TEST(Stream, writes_an_error_event_that_sdks_raise) {
+  const auto stream = make_stream(kChat, {});
+  stream->fail({Errc::worker_lost, "The worker was lost."});
+  const auto got = events(stream->swap_out({}));
   EXPECT_EQ(got[0], json::parse(R"({"error":{"message":"The worker was lost.","type":"server_error","param":null,
                                     "code":"worker_lost"}})"));
+  EXPECT_EQ(got[1], "[DONE]");
+}
+
+Piece call_piece(std::string id, std::string name, std::string arguments) {
+  Piece piece;
+  piece.calls.push_back({0, std::move(id), std::move(name), std::move(arguments)});
+  return piece;
+}
+
+TEST(Stream, writes_tool_calls_as_deltas_that_add_up_to_the_whole_message) {
+  const auto stream = make_stream(kChat, {});
+  Choice whole;
+  for (Piece piece : {call_piece("call_1", "f", ""), call_piece("", "", R"({"a")"), call_piece("", "", ":1}")}) {
+    stream->piece(0, piece, {});
+    whole.append(piece);
+  }
+  stream->finish(0, {.reason = FinishReason::stop, .called_tools = true}, {});
+  const auto got = events(stream->swap_out({}));
+  EXPECT_EQ(got[1]["choices"][0]["delta"], json::parse(R"({"tool_calls":[{"index":0,"id":"call_1","type":"function",
+                                                           "function":{"name":"f","arguments":""}}]})"));
+  EXPECT_EQ(got[2]["choices"][0]["delta"],
+            json::parse(R"({"tool_calls":[{"index":0,"function":{"arguments":"{\"a\""}}]})"));
+  EXPECT_EQ(got[4]["choices"][0]["finish_reason"], "tool_calls");
+  whole.end.called_tools = true;
+  const json message = json::parse(encode_response(answer_of(kChat, {whole})))["choices"][0]["message"];
+  EXPECT_EQ(message["content"], nullptr);
+  EXPECT_EQ(message["tool_calls"], json::parse(R"([{"id":"call_1","type":"function",
+                                                    "function":{"name":"f","arguments":"{\"a\":1}"}}])"));
+}
+
+/// The `data:` of typed events, after a check of their framing.
+std::vector<json> typed_events(const std::string& text) {
+  std::vector<json> parsed;
+  std::size_t at = 0;
+  for (std::size_t end = 0; (end = text.find("\n\n", at)) != std::string::npos; at = end + 2) {
+    const std::string event = text.substr(at, end - at);
+    const std::size_t line = event.find('\n');
+    parsed.push_back(json::parse(event.substr(line + 7)));
+    EXPECT_EQ(event.substr(0, line), "event: " + parsed.back()["type"].get<std::string>());
+    EXPECT_EQ(parsed.back()["sequence_number"], parsed.size() - 1);
+  }
+  EXPECT_EQ(at, text.size());
+  return parsed;
+}
+
+TEST(Responses, streams_typed_events_that_end_with_the_whole_answer) {
+  const ResponseHead head{Endpoint::responses, "resp_1", 1700000000, "org/m", R"("temperature":1.0)"};
+  const auto stream = make_stream(head, {});
+  Choice whole;
+  for (Piece piece : {text_piece("a"), text_piece("b"), call_piece("call_1", "f", ""), call_piece("", "", "{}")}) {
+    stream->piece(0, piece, {});
+    whole.append(piece);
+  }
+  stream->finish(0, {}, {});
+  stream->end({3, 2, 1});
+  const auto got = typed_events(stream->swap_out({}));
+  std::vector<std::string> types;
+  for (const json& event : got) types.push_back(event["type"]);
+  EXPECT_EQ(types, (std::vector<std::string>{
+                       "response.created", "response.in_progress", "response.output_item.added",
+                       "response.content_part.added", "response.output_text.delta", "response.output_text.delta",
+                       "response.output_text.done", "response.content_part.done", "response.output_item.done",
+                       "response.output_item.added", "response.function_call_arguments.delta",
+                       "response.function_call_arguments.done", "response.output_item.done", "response.completed"}));
+  EXPECT_EQ(got[6]["text"], "ab");
+  EXPECT_EQ(got.back()["response"], json::parse(encode_response(answer_of(head, {whole}, {3, 2, 1}))));
+  EXPECT_EQ(got.back()["response"]["output"][1]["arguments"], "{}");
+  EXPECT_EQ(got.back()["response"]["usage"]["input_tokens_details"]["cached_tokens"], 1);
+  EXPECT_EQ(got[0]["response"]["status"], "in_progress");
+}
+
+TEST(Responses, says_how_it_ended_when_that_was_early) {
+  const ResponseHead head{Endpoint::responses, "resp_1", 1700000000, "org/m", ""};
+  auto stream = make_stream(head, {});
+  stream->finish(0, {.reason = FinishReason::length}, {});
+  stream->end({});
+  const auto cut = typed_events(stream->swap_out({}));
+  EXPECT_EQ(cut.back()["type"], "response.incomplete");
+  EXPECT_EQ(cut.back()["response"]["incomplete_details"]["reason"], "max_output_tokens");
+  stream = make_stream(head, {});
+  stream->fail({Errc::worker_lost, "lost"});
+  const auto failed = typed_events(stream->swap_out({}));
+  EXPECT_EQ(failed.back()["type"], "response.failed");
+  EXPECT_EQ(failed.back()["response"]["error"]["message"], "lost");
+}
+
+TEST(EncodeTokens, follows_the_shape_of_vllm) {
+  const std::vector<TokenId> ids{1, 2};
+  EXPECT_EQ(json::parse(encode_tokens(ids, 9, std::nullopt)),
+            json::parse(R"({"count":2,"max_model_len":9,"tokens":[1,2],"token_strs":null})"));
+  EXPECT_EQ(json::parse(encode_tokens(ids, 9, std::vector<std::string>{"a", "\xff"}))["token_strs"],
+            json({"a", "\uFFFD"}));
+  EXPECT_EQ(encode_prompt("a\""), R"({"prompt":"a\""})");
 }
 
 TEST(EncodeError, follows_the_table) {

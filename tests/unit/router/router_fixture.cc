@@ -26,6 +26,7 @@ RouterTest::RouterTest()
   config.model_path = directory.string();
   config.served_model_name = "org/test";
   config.listen.port = 0;
+  config.limits.drain_timeout = 5s;
   config.fault_tolerance.ping_interval = 50ms;
   config.fault_tolerance.ping_timeout = 300ms;
 }
@@ -50,7 +51,7 @@ test::FakeWorker& RouterTest::add_worker(test::FakeWorkerOptions options) {
 }
 
 void RouterTest::start() {
-  auto created = Router::create({.config = config, .drain_timeout = 5s});
+  auto created = Router::create({.config = config});
   ASSERT_TRUE(created) << created.error().message;
   router = std::move(*created);
   thread = std::thread([this] { router->run(); });

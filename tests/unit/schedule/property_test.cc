@@ -59,6 +59,7 @@ TEST(Property, an_overloaded_cluster_keeps_requests_waiting_and_finishes_them_al
   options.worker_blocks = 30;
   options.request_timeout = std::chrono::milliseconds(3'600'000);
   options.coordinator.queue_timeout = std::chrono::milliseconds(3'600'000);
+  options.coordinator.scheduling.shed_ttft_factor = 0;
   const SimReport report = run(options);
   EXPECT_EQ(report.finished, options.requests);
 }

@@ -65,7 +65,8 @@ TEST_P(TemplateGolden, renders_every_conversation_as_jinja2_does) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, TemplateGolden,
-                         testing::Values("llama2", "llama31", "mistral_nemo", "parts_macro", "qwen25", "qwen3"),
+                         testing::Values("bracket_turns", "header_turns", "im_turns", "inst_turns", "parts_macro", "spread_macros",
+                                         "think_turns", "typed_tools"),
                          [](const auto& model) { return std::string(model.param); });
 
 }  // namespace
