@@ -31,7 +31,7 @@ baton_program(baton-worker DEPS worker)
 baton_program(batonctl DEPS ctl)
 
 if(BATON_TESTS)
-  foreach(suite style cuda integration)
+  foreach(suite style cuda integration clients)
     if(EXISTS ${CMAKE_SOURCE_DIR}/tests/${suite}/CMakeLists.txt)
       add_subdirectory(tests/${suite})
     endif()

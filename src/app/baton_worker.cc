@@ -22,6 +22,7 @@
 #include "worker/cuda_probe.h"
 #include "worker/replica.h"
 #include "worker/simulated.h"
+#include "worker/vocabulary.h"
 #include "worker/worker.h"
 
 namespace baton::app {
@@ -95,6 +96,14 @@ std::optional<perf::Replica> native_replica(const Config& config, const WorkerCo
   return *replica;
 }
 
+void add_vocabulary(worker::WorkerOptions& options, const std::string& directory, const engine::ModelInfo& info) {
+  if (auto vocabulary = worker::load_vocabulary(directory, info); vocabulary) {
+    options.vocabulary = std::move(*vocabulary);
+  } else {
+    log_warn(kLog, "no constrained output on this worker", {{"reason", vocabulary.error().message}});
+  }
+}
+
 void log_ready(const std::string& name, const worker::Worker& worker) {
   log_info(kLog, "ready",
            {{"name", name},
@@ -116,6 +125,7 @@ int serve_simulated(const Config& config, const WorkerConfig& self, bool checksu
   auto parts = worker::simulated_worker(config, self);
   if (!parts) return fail_with(parts.error());
   parts->options.checksum = checksum;
+  add_vocabulary(parts->options, config.model_path.empty() ? config.model : config.model_path, parts->runner->info());
   return serve(self.name, worker::Worker::create(std::move(parts->options), std::move(parts->runner)));
 }
 
@@ -169,6 +179,7 @@ int serve_native(const Config& config, const WorkerConfig& self, bool checksum) 
                                 .scheduling = config.scheduling,
                                 .auth_token = config.auth_token,
                                 .checksum = checksum};
+  add_vocabulary(options, model_dir, (*runner)->info());
   options.replica = native_replica(config, self, model_dir);
   log_info(kLog, "model loaded", {{"model", model_dir}, {"threads", runner_options.threads}});
   return serve(self.name, worker::Worker::create(std::move(options), std::move(*runner)));

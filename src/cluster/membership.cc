@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "perf/cost_model.h"
 
 namespace baton::cluster {
 
@@ -104,6 +105,7 @@ void Membership::up(WorkerId worker, WorkerInfo info) {
   prefixes_.forget(worker);
   if (info.total_blocks > 0) prefixes_.set_capacity(worker, static_cast<std::size_t>(info.total_blocks));
   calibrators_.insert_or_assign(worker, perf::Calibrator(view.replica));
+  refresh(view);
   set_state(view, WorkerState::up);
   infos_.insert_or_assign(worker, std::move(info));
 }
@@ -122,6 +124,22 @@ void Membership::place_and_price(WorkerView& view, const WorkerInfo& info) {
   auto& types = snapshot_.gpu_types;
   view.gpu = static_cast<std::uint32_t>(std::ranges::find(types, info.gpu_type) - types.begin());
   if (view.gpu == types.size()) types.push_back(info.gpu_type);
+}
+
+void Membership::refresh(WorkerView& view) {
+  constexpr double kProbe = 1024;
+  const double sequences = view.sequences() + 1.0;
+  const double batch = view.max_batch > 0 ? std::min<double>(sequences, view.max_batch) : sequences;
+  // Those of the batch; the rest waits without being read.
+  const double context = static_cast<double>(view.context_tokens()) * batch / sequences;
+  const double step_s = perf::decode_step_s(view.replica, batch, context / batch);
+  const double longer_s = perf::decode_step_s(view.replica, batch, (context + kProbe) / batch);
+  view.expected = {.batch = batch, .step_s = step_s, .context_token_s = (longer_s - step_s) / kProbe};
+  const double waiting = static_cast<double>(view.prefill_tokens());
+  if (waiting <= 0) return;
+  const double prompts = view.prefills();
+  view.expected.mean_prompt = waiting / prompts;
+  view.expected.backlog_s = prompts * perf::prefill_s(view.replica, waiting / prompts, 0);
 }
 
 std::uint32_t Membership::number_of(const std::string& place) {
@@ -162,6 +180,7 @@ void Membership::report(WorkerId worker, const WorkerLoad& load) {
     for (const perf::StepSample& sample : std::span(load.samples).first(count)) calibrator->second.observe(sample);
     view->replica = calibrator->second.replica();
   }
+  refresh(*view);
   if (load.cache.reset) prefixes_.forget(worker);
   prefixes_.remove(worker, load.cache.removed);
   if (!load.cache.added.empty()) prefixes_.add(worker, load.cache.added);
@@ -171,6 +190,7 @@ void Membership::book(WorkerId worker, const Booking& booking) {
   WorkerView* view = mutable_find(worker);
   BATON_CHECK(view != nullptr);
   view->booked += booking;
+  refresh(*view);
 }
 
 void Membership::release(WorkerId worker, const Booking& booking) {
@@ -180,6 +200,7 @@ void Membership::release(WorkerId worker, const Booking& booking) {
   const Booking& left = view->booked;
   BATON_CHECK(left.sequences >= 0 && left.blocks >= 0 && left.prefill_tokens >= 0);
   BATON_CHECK(left.prefills >= 0 && left.context_tokens >= 0);
+  refresh(*view);
 }
 
 void Membership::refused(WorkerId worker, std::int64_t tokens) {

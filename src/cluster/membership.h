@@ -55,6 +55,7 @@ class Membership {
   void set_state(WorkerView& view, WorkerState state);
   std::uint32_t group_of(const WorkerInfo& info);
   void place_and_price(WorkerView& view, const WorkerInfo& info);
+  static void refresh(WorkerView& view);
   std::uint32_t number_of(const std::string& place);
 
   struct GroupKey {

@@ -34,6 +34,15 @@ struct WorkerView {
   bool is_modelled = false;     ///< it told what the cost model needs; else `replica` is the neutral one
   double dollars_per_hour = 0;  ///< > 0
   perf::Replica replica;        ///< with the constants fitted to its own steps
+  /// What placement asks of every worker for every request, kept up to date by Membership. Exact, because a step's
+  /// time is linear in the tokens it reads.
+  struct Expected {
+    double batch = 1;            ///< sequences with one more, as far as the batch holds them
+    double step_s = 0;           ///< a decode step then, without the newcomer's own context
+    double context_token_s = 0;  ///< what each token of that adds to it
+    double backlog_s = 0;        ///< to compute all prompts that wait there
+    double mean_prompt = 0;      ///< tokens of one of those
+  } expected;
   WorkerLoad reported;
   Booking booked;            ///< open here and now
   Booking booked_at_report;  ///< open when `reported` came

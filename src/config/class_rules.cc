@@ -152,11 +152,13 @@ void check_fallbacks(const Classes& classes, const std::map<std::string_view, st
   }
 }
 
-void check_gpus(const ClassEntry& entry, std::string_view key, const std::vector<std::string>& types, const perf::Catalogue& catalogue,
-                Problems& problems) {
-  for (const std::string& type : types) {
-    if (catalogue.find(type)) continue;
-    problems.add(place(entry, key), entry.path + "." + std::string(key), unknown_gpu_type(catalogue, type));
+void check_gpus(const ClassEntry& entry, const perf::Catalogue& catalogue, Problems& problems) {
+  for (const auto& [key, types] : {std::pair("prefer_prefill_gpus", entry.config.prefer_prefill_gpus),
+                                   std::pair("prefer_decode_gpus", entry.config.prefer_decode_gpus)}) {
+    for (const std::string& type : types) {
+      if (catalogue.find(type)) continue;
+      problems.add(place(entry, key), entry.path + "." + key, unknown_gpu_type(catalogue, type));
+    }
   }
 }
 
@@ -201,8 +203,7 @@ std::vector<std::string> check_classes(const ReadConfig& read, Problems& problem
   for (const ClassEntry& entry : read.classes) {
     check_range(entry, "prompt_tokens", entry.config.prompt_tokens, problems);
     check_range(entry, "output_tokens", entry.config.output_tokens, problems);
-    check_gpus(entry, "prefer_prefill_gpus", entry.config.prefer_prefill_gpus, catalogue_of(read.config), problems);
-    check_gpus(entry, "prefer_decode_gpus", entry.config.prefer_decode_gpus, catalogue_of(read.config), problems);
+    check_gpus(entry, catalogue_of(read.config), problems);
     check_promises(entry, problems);
     note_unused(read, entry, notes);
   }

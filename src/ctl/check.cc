@@ -1,6 +1,7 @@
 #include <ostream>
 #include <string>
 
+#include "classify/classifier.h"
 #include "config/config.h"
 #include "ctl/command.h"
 
@@ -25,6 +26,26 @@ void print_pool(std::ostream& out, std::string_view name, const Pool& pool) {
       << (pool.gpus == 1 ? " GPU (" : " GPUs (") << pool.types << ")\n";
 }
 
+/// "0-255", "2048 and more", "any".
+std::string range_text(const TokenRange& range) {
+  if (range == TokenRange{}) return "any";
+  if (range.max == 0) return std::to_string(range.min) + " and more";
+  return std::to_string(range.min) + "-" + std::to_string(range.max - 1);
+}
+
+void print_class(std::ostream& out, const ClassConfig& entry) {
+  out << "  class " << entry.name << ": ";
+  if (entry.by_name_only) {
+    out << "by name only";
+  } else {
+    out << "prompt " << range_text(entry.prompt_tokens) << ", output " << range_text(entry.output_tokens);
+  }
+  if (entry.slo.ttft_ms > 0) out << ", first token within " << entry.slo.ttft_ms << " ms";
+  if (entry.slo.itl_ms > 0) out << ", then one every " << entry.slo.itl_ms << " ms";
+  if (entry.slo == SloConfig{}) out << ", best effort";
+  out << (entry.fallback.empty() ? "" : ", else " + entry.fallback) << '\n';
+}
+
 void print_summary(std::ostream& out, const Config& config) {
   Pool prefill;
   Pool decode;
@@ -36,6 +57,7 @@ void print_summary(std::ostream& out, const Config& config) {
   print_pool(out, "prefill", prefill);
   print_pool(out, "decode", decode);
   print_pool(out, "both roles", both);
+  for (const ClassConfig& entry : classify::effective_classes(config)) print_class(out, entry);
   for (const std::string& note : config.notes) out << "  note: " << note << '\n';
 }
 

@@ -48,7 +48,8 @@ BatchingEngine::BatchingEngine(EngineOptions options, ModelRunner& runner)
       batch_limit_(std::min(options.max_batch, options.chunk_tokens)),
       pool_(options.blocks, options.block_tokens),
       sampler_(model_.vocab, model_.eos_tokens),
-      on_layer_([this](std::int32_t layer) { layer_done(layer); }) {}
+      on_layer_([this](std::int32_t layer) { layer_done(layer); }),
+      allowed_((static_cast<std::size_t>(model_.vocab) + 63) / 64) {}
 
 Result<void> BatchingEngine::check(const GenerationSpec& spec) const {
   const auto size = static_cast<std::int64_t>(spec.tokens.size());
@@ -71,6 +72,13 @@ Result<void> BatchingEngine::check(const GenerationSpec& spec) const {
       return bad("logit_bias names token " + std::to_string(token) + ", which is outside the model's vocabulary.",
                  "logit_bias");
     }
+  }
+  const auto outside = [&](TokenId token) { return !in_vocab(token, model_.vocab); };
+  if (std::ranges::any_of(spec.sampling.allowed_token_ids, outside)) {
+    return bad("allowed_token_ids names a token outside the model's vocabulary.", "allowed_token_ids");
+  }
+  for (const auto& word : spec.sampling.bad_words) {
+    if (std::ranges::any_of(word, outside)) return bad("bad_words names a token outside the model's vocabulary.", "bad_words");
   }
   if (!fits_pool(static_cast<std::int32_t>(size))) {
     return std::unexpected(never_fits(static_cast<std::int32_t>(size)));
@@ -98,12 +106,32 @@ Result<SequenceId> BatchingEngine::prefill(GenerationSpec spec) {
 
 Result<SequenceId> BatchingEngine::enqueue(GenerationSpec spec, SequenceKind kind) {
   if (auto good = check(spec); !good) return std::unexpected(good.error());
+  auto matcher = match_output(spec);
+  if (!matcher) return std::unexpected(matcher.error());
   if (std::ssize(waiting_) >= options_.max_waiting) {
     return fail(Errc::queue_full, std::to_string(waiting_.size()) + " sequences are waiting on this worker already");
   }
   Sequence& sequence = add(std::move(spec), kind);
+  sequence.matcher = std::move(*matcher);
   waiting_.push_back(&sequence);
   return sequence.id;
+}
+
+/// The place in the constraint after the tokens an earlier attempt generated; nothing without a constraint.
+Result<std::optional<grammar::Matcher>> BatchingEngine::match_output(const GenerationSpec& spec) const {
+  const Constraint& constraint = spec.sampling.constraint;
+  if (constraint.kind == Constraint::Kind::none) return std::nullopt;
+  if (options_.grammars == nullptr) {
+    return fail(Errc::unsupported_parameter, "This worker has no tokenizer to constrain its output with.", "response_format");
+  }
+  auto matcher = options_.grammars->matcher(constraint);
+  if (!matcher) return std::unexpected(matcher.error());
+  for (const TokenId token : std::span(spec.tokens).last(static_cast<std::size_t>(spec.generated))) {
+    if (!matcher->accept(token)) {
+      return fail(Errc::invalid_request, "The output so far does not satisfy the constraint.", "response_format");
+    }
+  }
+  return std::optional(std::move(*matcher));
 }
 
 Sequence& BatchingEngine::add(GenerationSpec spec, SequenceKind kind) {
@@ -142,6 +170,8 @@ std::span<const BlockId> BatchingEngine::blocks(SequenceId id) const {
 
 Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
   if (auto good = check(spec); !good) return std::unexpected(good.error());
+  auto matcher = match_output(spec);
+  if (!matcher) return std::unexpected(matcher.error());
   if (reserved_ + std::ssize(ready_) >= options_.max_waiting) {
     return fail(Errc::queue_full, std::to_string(reserved_) + " reservations are open on this worker already");
   }
@@ -160,6 +190,7 @@ Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
   }
   lease.append(std::move(*granted));
   Sequence& sequence = add(std::move(spec), SequenceKind::adopted);
+  sequence.matcher = std::move(*matcher);
   sequence.phase = SequencePhase::reserved;
   sequence.prefilled = true;
   sequence.computed = sequence.cached_tokens = shared * options_.block_tokens;
@@ -184,11 +215,12 @@ void BatchingEngine::commit(SequenceId id, const TokenOut& first) {
   changed();
   --reserved_;
   sequence->lease.committed();
-  if (!in_vocab(first.token, model_.vocab)) {
+  const bool known = in_vocab(first.token, model_.vocab);
+  if (!known || (sequence->matcher && !sequence->matcher->accept(first.token))) {
     late_failures_.push_back({.sequence = id,
                               .error = {.code = Errc::transfer_failed,
-                                        .message = "the first token " + std::to_string(first.token) +
-                                                   " is outside the model's vocabulary"}});
+                                        .message = "the first token " + std::to_string(first.token) + " is outside the " +
+                                                   (known ? "constraint" : "model's vocabulary")}});
     sequences_.erase(id);
     return;
   }

@@ -48,6 +48,7 @@ class BatchingEngine final : public Engine {
   // Between steps.
   Result<void> check(const GenerationSpec& spec) const;
   Result<SequenceId> enqueue(GenerationSpec spec, SequenceKind kind);
+  Result<std::optional<grammar::Matcher>> match_output(const GenerationSpec& spec) const;
   Sequence& add(GenerationSpec spec, SequenceKind kind);
   Sequence* find(SequenceId id);
   void forget(Sequence& sequence);
@@ -80,6 +81,7 @@ class BatchingEngine final : public Engine {
   void publish(Sequence& sequence);
   void report_prompt(Sequence& sequence, std::int32_t start, std::span<const float> logits);
   void sample(Sequence& sequence, std::span<const float> logits);
+  FinishReason finish_of(const Sequence& sequence, const TokenOut& token) const;
   void end_step(Sequence& sequence, FinishReason finish);
   void fail_sequence(Sequence& sequence, Error error);
 
@@ -102,6 +104,7 @@ class BatchingEngine final : public Engine {
   // One step's work; the capacity stays.
   std::vector<Sequence*> planned_, candidates_;
   std::vector<SequenceRows> rows_;
+  std::vector<std::uint64_t> allowed_;  // what a constraint allows, a bit for each token
   std::vector<EngineEvent> events_;
   std::vector<FailedEvent> late_failures_;  // found between steps
 

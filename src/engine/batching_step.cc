@@ -12,8 +12,11 @@ bool contains(const std::vector<TokenId>& tokens, TokenId token) {
   return std::ranges::find(tokens, token) != tokens.end();
 }
 
-bool ends_output(const SamplingParams& sampling, const ModelInfo& model, TokenId token) {
-  return (!sampling.ignore_eos && contains(model.eos_tokens, token)) || contains(sampling.stop_token_ids, token);
+/// EOS ends a constrained text whatever else was asked for: nothing may follow it.
+bool ends_output(const Sequence& sequence, const ModelInfo& model, TokenId token) {
+  const SamplingParams& sampling = sequence.sampling;
+  const bool heeds_eos = !sampling.ignore_eos || sequence.matcher.has_value();
+  return (heeds_eos && contains(model.eos_tokens, token)) || contains(sampling.stop_token_ids, token);
 }
 
 }  // namespace
@@ -103,19 +106,34 @@ void BatchingEngine::report_prompt(Sequence& sequence, std::int32_t start, std::
 }
 
 void BatchingEngine::sample(Sequence& sequence, std::span<const float> logits) {
-  const SamplingParams& sampling = sequence.sampling;
-  TokenOut token = sampler_.sample(
-      {.logits = logits, .tokens = sequence.tokens, .prompt_tokens = sequence.prompt_tokens, .params = sampling});
-  sequence.tokens.push_back(token.token);
-  if (token.index >= sampling.min_tokens && ends_output(sampling, model_, token.token)) {
-    token.finish = FinishReason::stop;
-    token.stop_token = true;
-  } else if (token.index + 1 >= sampling.max_tokens || sequence.size() >= model_.max_context) {
-    token.finish = FinishReason::length;
+  SampleInput input{.logits = logits,
+                    .tokens = sequence.tokens,
+                    .prompt_tokens = sequence.prompt_tokens,
+                    .params = sequence.sampling};
+  if (sequence.matcher) {
+    if (!sequence.matcher->mask(allowed_)) {
+      return fail_sequence(sequence, {.code = Errc::invalid_request,
+                                      .message = "The model's vocabulary cannot spell what the constraint demands."});
+    }
+    input.constraint = allowed_;
   }
+  TokenOut token = sampler_.sample(input);
+  sequence.tokens.push_back(token.token);
+  if (sequence.matcher) BATON_CHECK(sequence.matcher->accept(token.token));
+  token.finish = finish_of(sequence, token);
+  token.stop_token = token.finish == FinishReason::stop && ends_output(sequence, model_, token.token);
   const FinishReason finish = token.finish;
   events_.emplace_back(TokenEvent{.sequence = sequence.id, .token = std::move(token)});
   end_step(sequence, finish);
+}
+
+/// Of the sequence's last token. A constrained text ends where nothing can follow, even before min_tokens.
+FinishReason BatchingEngine::finish_of(const Sequence& sequence, const TokenOut& token) const {
+  const SamplingParams& sampling = sequence.sampling;
+  if (sequence.matcher && sequence.matcher->must_end()) return FinishReason::stop;
+  if (token.index >= sampling.min_tokens && ends_output(sequence, model_, token.token)) return FinishReason::stop;
+  if (token.index + 1 >= sampling.max_tokens || sequence.size() >= model_.max_context) return FinishReason::length;
+  return FinishReason::none;
 }
 
 void BatchingEngine::end_step(Sequence& sequence, FinishReason finish) {

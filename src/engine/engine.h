@@ -11,6 +11,7 @@
 #include "baton/kv_layout.h"
 #include "baton/types.h"
 #include "engine/runner.h"
+#include "grammar/grammar.h"
 #include "kv/cache_log.h"
 #include "perf/replica.h"
 
@@ -23,6 +24,7 @@ struct EngineOptions {
   std::int32_t blocks = 0;
   std::int32_t max_waiting = 1024;        ///< beyond: queue_full
   bool prefix_cache = true;
+  std::shared_ptr<grammar::Compiler> grammars;  ///< null: specs with a constraint are refused
 };
 
 /// Handle of a sequence inside one engine; never reused.

@@ -51,7 +51,7 @@ std::size_t nucleus(Candidates& candidates, std::span<const float> weights, doub
 }  // namespace
 
 Sampler::Sampler(std::int32_t vocab, std::vector<TokenId> eos_tokens)
-    : eos_tokens_(std::move(eos_tokens)),
+    : filter_(vocab, std::move(eos_tokens)),
       logits_(static_cast<std::size_t>(vocab)),
       weights_(static_cast<std::size_t>(vocab)),
       group_tops_((static_cast<std::size_t>(vocab) + kGroup - 1) / kGroup),
@@ -65,8 +65,9 @@ TokenOut Sampler::sample(const SampleInput& input) {
   BATON_CHECK(input.logits.size() == logits_.size());
   const SamplingParams& params = input.params;
   TokenOut out;
-  out.index = static_cast<std::int32_t>(input.tokens.size()) - input.prompt_tokens;
-  const bool masks = out.index < params.min_tokens || !params.logit_bias.empty();
+  out.index = input.output_index();
+  const auto allowed = filter_.allowed(input);
+  const bool masks = !allowed.empty() || !params.logit_bias.empty();
   const bool greedy = !(params.temperature >= kGreedyBelow);
   if (greedy && !masks && !penalises(params) && params.logprobs < 0) {
     out.token = argmax(input.logits);
@@ -78,11 +79,12 @@ TokenOut Sampler::sample(const SampleInput& input) {
     log_sum = log_sum_exp(logits_, weights_);
     out.top = top_logprobs(params.logprobs, log_sum);
   }
-  if (masks) mask_and_bias(input, out.index);
+  if (masks) mask_and_bias(input, allowed);
   if (penalises(params)) apply_penalties(input);
   if (masks || penalises(params)) copy_clean(logits_, logits_);  // a bias or penalty may be anything
   const float uniform = greedy ? 0.0F : philox_uniform(params.seed, static_cast<std::uint64_t>(out.index));
   out.token = greedy ? argmax(logits_) : draw(params, uniform);
+  if (!allowed.empty() && !contains(allowed, out.token)) out.token = lowest(allowed);  // no allowed one has a finite logit
   if (params.logprobs >= 0) {
     float raw = input.logits[static_cast<std::size_t>(out.token)];
     copy_clean(std::span(&raw, 1), std::span(&raw, 1));
@@ -99,18 +101,16 @@ PromptLogprobs::Entry Sampler::score(std::span<const float> logits, TokenId toke
           .top = top_logprobs(best, log_sum)};
 }
 
-void Sampler::mask_and_bias(const SampleInput& input, std::int32_t index) {
+void Sampler::mask_and_bias(const SampleInput& input, std::span<const std::uint64_t> allowed) {
   for (const auto& [token, bias] : input.params.logit_bias) {
     if (token >= 0 && static_cast<std::size_t>(token) < logits_.size())
       logits_[static_cast<std::size_t>(token)] += bias;
   }
-  if (index >= input.params.min_tokens) return;
-  for (const std::span<const TokenId> ends :
-       {std::span<const TokenId>(eos_tokens_), std::span<const TokenId>(input.params.stop_token_ids)}) {
-    for (const TokenId token : ends) {
-      if (token >= 0 && static_cast<std::size_t>(token) < logits_.size()) {
-        logits_[static_cast<std::size_t>(token)] = kMinusInf;
-      }
+  for (std::size_t word = 0; word < allowed.size(); ++word) {
+    if (allowed[word] == ~std::uint64_t{0}) continue;
+    const std::size_t begin = word * 64, end = std::min(begin + 64, logits_.size());
+    for (std::size_t t = begin; t < end; ++t) {
+      if ((allowed[word] >> (t - begin) & 1) == 0) logits_[t] = kMinusInf;
     }
   }
 }

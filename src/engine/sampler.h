@@ -5,21 +5,14 @@
 #include <vector>
 
 #include "baton/types.h"
+#include "engine/token_filter.h"
 
 namespace baton::engine {
-
-/// Everything one draw depends on.
-struct SampleInput {
-  std::span<const float> logits;    ///< [vocab], raw; NaN counts as -inf
-  std::span<const TokenId> tokens;  ///< prompt, then output so far; ids below vocab
-  std::int32_t prompt_tokens = 0;
-  const SamplingParams& params;
-};
 
 /// Chooses tokens. A pure function of its input: the same logits, tokens and params give the same token on every
 /// worker.
 ///
-/// Order as in vLLM: logit_bias and min_tokens masks; repetition, frequency, presence penalty; temperature; min_p;
+/// Order as in vLLM: constraint, allowed tokens, bad words, min_tokens (TokenFilter) and logit_bias; repetition, frequency, presence penalty; temperature; min_p;
 /// top_k; top_p. Ties go to the lower id. The draw takes the first token, in id order, whose cumulative probability
 /// exceeds philox_uniform(seed, output index). Temperature below 1e-5: the largest logit after masks and penalties.
 /// Logprobs are the log-softmax of the raw logits.
@@ -45,7 +38,7 @@ class Sampler {
     return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
   }
 
-  void mask_and_bias(const SampleInput& input, std::int32_t index);
+  void mask_and_bias(const SampleInput& input, std::span<const std::uint64_t> allowed);
   void apply_penalties(const SampleInput& input);
   TokenId draw(const SamplingParams& params, float uniform);
   // These zero the weights of the tokens they exclude.
@@ -59,7 +52,7 @@ class Sampler {
   float floor_of_best(std::int32_t count);
   std::vector<TokenLogprob> top_logprobs(std::int32_t count, double log_sum);
 
-  std::vector<TokenId> eos_tokens_;
+  TokenFilter filter_;
   std::vector<float> logits_;          // [vocab] clean working copy
   std::vector<float> weights_;         // [vocab] unnormalised probabilities
   std::vector<float> group_tops_;      // [vocab / group]

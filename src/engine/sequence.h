@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "baton/types.h"
 #include "engine/engine.h"
+#include "grammar/grammar.h"
 #include "kv/block_pool.h"
 
 namespace baton::engine {
@@ -33,6 +35,7 @@ struct Sequence {
   std::int32_t prompt_tokens = 0;  ///< of them the request's prompt
   std::int32_t given_tokens = 0;   ///< of them in the spec (a replay's spec has output tokens too)
   SamplingParams sampling;
+  std::optional<grammar::Matcher> matcher;  ///< of the constraint, after the output so far
   std::int32_t computed = 0;        ///< KV of tokens [0, computed) is in the blocks
   std::int32_t rows = 0;            ///< tokens computed by the step in progress
   std::int32_t cached_tokens = -1;  ///< found in the prefix cache at first admission; -1 before

@@ -16,8 +16,6 @@ namespace asio = aio::asio;
 namespace {
 
 constexpr int kClientGone = 499;
-/// Stream bytes a slow reader may leave unsent before it is given up, beside the time limit of a write.
-constexpr std::size_t kMaxPendingBytes = 4U << 20;
 
 asio::awaitable<Result<PreparedRequest>> prepare(CompletionsContext& context, openai::Endpoint endpoint,
                                                  std::string body) {
@@ -91,7 +89,6 @@ asio::awaitable<int> send_stream(Answering& answering, Generation& generation) {
   while (!generation.ended()) {
     buffer = generation.stream().swap_out(std::move(buffer));
     if (auto sent = co_await answering.exchange.write(buffer); !sent) co_return kClientGone;
-    if (generation.pending_bytes() > kMaxPendingBytes) co_return kClientGone;
     co_await generation.wait();
   }
   if (generation.abandoned()) co_return kClientGone;

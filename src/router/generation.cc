@@ -6,6 +6,9 @@
 namespace baton::router {
 namespace {
 
+/// Stream bytes a slow reader may leave unsent before it is given up, beside the time limit of a write.
+constexpr std::size_t kMaxPendingBytes = 4U << 20;
+
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
@@ -112,6 +115,7 @@ void Generation::show(std::size_t index) {
     choice.result.append(piece);
     return piece.clear();
   }
+  if (pending_bytes() > kMaxPendingBytes) return abandon();
   const int number = static_cast<int>(index);
   if (choice.text.ready()) {
     stream_->piece(number, piece, usage_);

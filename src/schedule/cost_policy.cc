@@ -54,20 +54,9 @@ double batch_capacity(const WorkerView& w, double context) {
   return std::clamp(room, 1.0, places);
 }
 
-struct Objectives {
-  double ttft_s, itl_s;
-  bool hard_ttft, hard_itl;
-  explicit Objectives(const Ask& ask)
-      : ttft_s(ask.slo.ttft_ms > 0 ? ask.slo.ttft_ms * 1e-3 * ask.slo_headroom : kSoftTtft_s),
-        itl_s(ask.slo.itl_ms > 0 ? ask.slo.itl_ms * 1e-3 * ask.slo_headroom : kSoftItl_s),
-        hard_ttft(ask.slo.ttft_ms > 0),
-        hard_itl(ask.slo.itl_ms > 0) {}
-};
-
 /// Fills in what follows from times and dollars. `weight` stands for preferences and the blur.
-void weigh(PathCost& path, const Ask& ask, double occupancy, double weight) {
-  const Objectives o(ask);
-  const double ttft = path.ttft_s / o.ttft_s, itl = path.itl_s / o.itl_s;
+void weigh(PathCost& path, const Objectives& o, double occupancy, double weight) {
+  const double ttft = path.ttft_s * o.per_ttft, itl = path.itl_s * o.per_itl;
   path.pressure = std::max({ttft, itl, kOccupancyWeight * occupancy});
   path.violation = (o.hard_ttft ? std::max(0.0, ttft - 1) : 0.0) + (o.hard_itl ? std::max(0.0, itl - 1) : 0.0);
   path.violation *= weight;
@@ -89,14 +78,14 @@ struct BestTwo {
 };
 
 /// One side alone, as if the other cost nothing: to find the best of each, and to bound what a pair can come to.
-PathCost half(const PrefillCost& p, const Ask& ask) {
+PathCost half(const PrefillCost& p, const Objectives& o) {
   PathCost path{.ttft_s = p.queue_s + p.own_s, .dollars = p.dollars + p.risk, .tier = p.tier};
-  weigh(path, ask, 0, p.preference);
+  weigh(path, o, 0, p.preference);
   return path;
 }
-PathCost half(const DecodeCost& d, const Ask& ask) {
+PathCost half(const DecodeCost& d, const Objectives& o) {
   PathCost path{.ttft_s = d.wait_s, .itl_s = d.itl_s, .dollars = d.dollars + d.risk, .tier = d.tier};
-  weigh(path, ask, d.occupancy, d.preference);
+  weigh(path, o, d.occupancy, d.preference);
   return path;
 }
 
@@ -140,20 +129,30 @@ Sides cost_sides(const Snapshot& snapshot, const Ask& ask) {
 /// Keeps the best of the paths offered.
 struct Search {
   const Ask& ask;
+  const Objectives& objectives;
   std::optional<PathCost> best = std::nullopt;
 
   void offer(const PathCost& path) {
     if (!best || path.better_than(*best)) best = path;
   }
-  void pair(const PrefillCost& p, const PathCost& p_half, const DecodeCost& d, const Group& group) {
+  void pair(const PrefillCost& p, const DecodeCost& d, const Group& group) {
     if (!d.split || !may_prefill_for(*p.worker, *d.worker, group)) return;
-    // Tiers, violations and dollars only add up: a prefill side alone worse than the best path needs no pair.
-    if (best && best->better_than(p_half)) return;
-    offer(split_cost(p, d, ask));
+    if (best && best->violation <= 0) {
+      // Pressure and the transfer only add to this.
+      const double least = (p.dollars + p.risk + d.dollars + d.risk) * p.preference * d.preference;
+      if ((p.tier | d.tier) >= best->tier && least >= best->price) return;
+    }
+    offer(split_cost(p, d, ask, objectives));
   }
 };
 
 }  // namespace
+
+Objectives::Objectives(const Ask& ask)
+    : per_ttft(1 / (ask.slo.ttft_ms > 0 ? ask.slo.ttft_ms * 1e-3 * ask.slo_headroom : kSoftTtft_s)),
+      per_itl(1 / (ask.slo.itl_ms > 0 ? ask.slo.itl_ms * 1e-3 * ask.slo_headroom : kSoftItl_s)),
+      hard_ttft(ask.slo.ttft_ms > 0),
+      hard_itl(ask.slo.itl_ms > 0) {}
 
 PrefillCost prefill_cost(const WorkerView& w, const Ask& ask, std::int64_t cached) {
   PrefillCost p{.worker = &w, .cached = cached};
@@ -171,15 +170,15 @@ DecodeCost decode_cost(const WorkerView& w, const Ask& ask, std::int64_t cached)
   DecodeCost d{.worker = &w, .cached = cached};
   const double output = std::max(ask.output_mean, 1.0);
   const double own_context = static_cast<double>(ask.tokens) + output / 2;
-  const double sequences = w.sequences();
-  d.context = (static_cast<double>(w.context_tokens()) + own_context) / (sequences + 1);
+  const double sequences = w.sequences() + 1;
+  d.context = (static_cast<double>(w.context_tokens()) + own_context) / sequences;
   const double capacity = batch_capacity(w, d.context);
-  d.batch = std::min(sequences + 1, std::max(capacity, 1.0));
-  d.itl_s = perf::decode_step_s(w.replica, d.batch, d.context);
+  d.batch = w.expected.batch;
+  d.itl_s = w.expected.step_s + w.expected.context_token_s * own_context;
   // Those in front leave one by one.
-  const double in_front = sequences + 1 - d.batch;
+  const double in_front = sequences - std::min(d.batch, capacity);
   if (in_front > 0) d.wait_s = in_front * output * d.itl_s / d.batch;
-  d.occupancy = (sequences + 1) / capacity;
+  d.occupancy = sequences / capacity;
   d.dollars = perf::dollars(w.replica, output * d.itl_s) / capacity * spot_factor(w, ask);
   if (w.spot) {
     const double lost = std::min(1.0, ask.spot_losses_per_hour / kSecondsPerHour * output * d.itl_s);
@@ -191,7 +190,7 @@ DecodeCost decode_cost(const WorkerView& w, const Ask& ask, std::int64_t cached)
   return d;
 }
 
-PathCost split_cost(const PrefillCost& p, const DecodeCost& d, const Ask& ask) {
+PathCost split_cost(const PrefillCost& p, const DecodeCost& d, const Ask& ask, const Objectives& o) {
   PathCost path{.mode = Mode::split, .prefill = p.worker->id, .decode = d.worker->id};
   const auto moved = static_cast<double>(ask.tokens - d.cached);
   const double bytes = moved * d.worker->replica.kv_bytes_per_token();
@@ -206,11 +205,11 @@ PathCost split_cost(const PrefillCost& p, const DecodeCost& d, const Ask& ask) {
   path.itl_s = d.itl_s;
   path.dollars = p.dollars + p.risk + d.dollars + d.risk + transfer_dollars;
   path.tier = static_cast<std::uint8_t>(p.tier | d.tier);
-  weigh(path, ask, d.occupancy, p.preference * d.preference);
+  weigh(path, o, d.occupancy, p.preference * d.preference);
   return path;
 }
 
-PathCost local_cost(const DecodeCost& d, const Ask& ask) {
+PathCost local_cost(const DecodeCost& d, const Ask& ask, const Objectives& o) {
   const WorkerView& w = *d.worker;
   PathCost path{.mode = Mode::local, .prefill = w.id, .decode = w.id};
   const auto own = static_cast<double>(ask.tokens - d.cached);
@@ -222,37 +221,34 @@ PathCost local_cost(const DecodeCost& d, const Ask& ask) {
   const double prefill_dollars = perf::dollars(w.replica, own_s) * spot_factor(w, ask);
   path.dollars = (prefill_dollars + d.dollars + d.risk) * d.local_factor;
   path.tier = d.tier;
-  weigh(path, ask, d.occupancy, d.preference);
+  weigh(path, o, d.occupancy, d.preference);
   return path;
 }
 
 std::optional<Decision> CheapestPath::operator()(const Snapshot& snapshot, const Ask& ask) const {
   const Sides sides = cost_sides(snapshot, ask);
+  const Objectives objectives(ask);
   std::vector<BestTwo<PrefillCost>> best_prefill(snapshot.groups.size());
   std::vector<BestTwo<DecodeCost>> best_decode(snapshot.groups.size());
-  std::vector<PathCost> halves;
-  halves.reserve(sides.prefill.size());
-  for (const PrefillCost& p : sides.prefill) {
-    halves.push_back(half(p, ask));
-    best_prefill[p.worker->group].offer(p, halves.back());
+  for (const PrefillCost& p : sides.prefill) best_prefill[p.worker->group].offer(p, half(p, objectives));
+  for (const DecodeCost& d : sides.decode) best_decode[d.worker->group].offer(d, half(d, objectives));
+  Search search{ask, objectives};
+  const auto meet = [&](const PrefillCost* p, const DecodeCost* d) {
+    if (p != nullptr && d != nullptr) search.pair(*p, *d, snapshot.groups[d->worker->group]);
+  };
+  for (std::size_t i = 0; i < snapshot.groups.size(); ++i) {
+    for (const DecodeCost* d : best_decode[i].cost) {
+      for (const PrefillCost* p : best_prefill[i].cost) meet(p, d);
+      if (d != nullptr && d->local) search.offer(local_cost(*d, ask, objectives));
+    }
   }
-  Search search{ask};
   for (const DecodeCost& d : sides.decode) {
-    const PathCost d_half = half(d, ask);
-    if (d.split) best_decode[d.worker->group].offer(d, d_half);
-    if (search.best && search.best->better_than(d_half)) continue;
-    if (d.local) search.offer(local_cost(d, ask));
-    const auto& partners = best_prefill[d.worker->group];
-    for (std::size_t i = 0; i < partners.cost.size(); ++i) {
-      if (partners.cost[i] == nullptr) continue;
-      search.pair(*partners.cost[i], partners.rank[i], d, snapshot.groups[d.worker->group]);
-    }
+    // Elsewhere a decode worker's own prefill can only pay for what it has cached.
+    if (d.local && (d.local_factor <= 1 || d.cached > 0)) search.offer(local_cost(d, ask, objectives));
+    for (const PrefillCost* p : best_prefill[d.worker->group].cost) meet(p, &d);
   }
-  for (std::size_t i = 0; i < sides.prefill.size(); ++i) {
-    const PrefillCost& p = sides.prefill[i];
-    for (const DecodeCost* d : best_decode[p.worker->group].cost) {
-      if (d != nullptr) search.pair(p, halves[i], *d, snapshot.groups[p.worker->group]);
-    }
+  for (const PrefillCost& p : sides.prefill) {
+    for (const DecodeCost* d : best_decode[p.worker->group].cost) meet(&p, d);
   }
   if (!search.best) return std::nullopt;
   const PathCost& best = *search.best;

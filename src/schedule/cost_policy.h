@@ -33,6 +33,14 @@ struct DecodeCost {
   double local_factor = 1;        ///< on the price of serving whole requests although its role is to decode
 };
 
+/// The objectives of a request as factors on seconds: 1 is all that may be taken up. Those nobody set have soft
+/// stand-ins, which make a path dearer but never a violation.
+struct Objectives {
+  double per_ttft, per_itl;
+  bool hard_ttft, hard_itl;
+  explicit Objectives(const Ask& ask);
+};
+
 /// A complete way to serve a request. Ways are compared by tier, violation, price, in this order.
 struct PathCost {
   Mode mode = Mode::split;
@@ -55,8 +63,8 @@ struct PathCost {
 // The terms, one by one (formulas: docs/scheduling.md).
 PrefillCost prefill_cost(const cluster::WorkerView& worker, const Ask& ask, std::int64_t cached);
 DecodeCost decode_cost(const cluster::WorkerView& worker, const Ask& ask, std::int64_t cached);
-PathCost split_cost(const PrefillCost& p, const DecodeCost& d, const Ask& ask);
-PathCost local_cost(const DecodeCost& d, const Ask& ask);
+PathCost split_cost(const PrefillCost& p, const DecodeCost& d, const Ask& ask, const Objectives& objectives);
+PathCost local_cost(const DecodeCost& d, const Ask& ask, const Objectives& objectives);
 
 /// The cheapest way to serve a request that meets its objectives, else the one that violates them least.
 ///

@@ -4,7 +4,6 @@
 #include <span>
 
 #include "cluster/snapshot.h"
-#include "perf/cost_model.h"
 #include "schedule/ask.h"
 
 namespace baton::schedule {
@@ -31,11 +30,8 @@ inline std::int64_t cached_tokens(const cluster::WorkerView& w, const Ask& ask,
 /// Until a prompt of which `tokens` are to be computed gets its turn. Engines prefill the shortest first, so of a
 /// backlog of longer prompts only that part counts by which ours is shorter than their mean.
 inline double backlog_s(const cluster::WorkerView& w, double tokens) {
-  const std::int64_t waiting = w.prefill_tokens();
-  if (waiting == 0) return 0;
-  const double prompts = w.prefills();
-  const double mean = static_cast<double>(waiting) / prompts;
-  return prompts * std::min(1.0, tokens / mean) * perf::prefill_s(w.replica, mean, 0);
+  const double mean = w.expected.mean_prompt;
+  return tokens < mean ? w.expected.backlog_s * tokens / mean : w.expected.backlog_s;
 }
 
 /// Its batch is full and so is the queue behind it that keeps the batch filled.

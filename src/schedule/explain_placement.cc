@@ -80,12 +80,13 @@ Sides sides_of(const cluster::Snapshot& snapshot, const Ask& ask) {
 /// The best ways over each decode worker: locally, and with its best prefill worker.
 std::vector<PathCost> paths_of(const Sides& sides, const cluster::Snapshot& snapshot, const Ask& ask) {
   std::vector<PathCost> paths;
+  const Objectives objectives(ask);
   for (const DecodeCost& d : sides.decode) {
-    if (d.local) paths.push_back(local_cost(d, ask));
+    if (d.local) paths.push_back(local_cost(d, ask, objectives));
     std::optional<PathCost> best;
     for (const PrefillCost& p : sides.prefill) {
       if (!d.split || !may_prefill_for(*p.worker, *d.worker, snapshot.groups[d.worker->group])) continue;
-      const PathCost path = split_cost(p, d, ask);
+      const PathCost path = split_cost(p, d, ask, objectives);
       if (!best || path.better_than(*best)) best = path;
     }
     if (best) paths.push_back(*best);
@@ -99,10 +100,11 @@ PathCost chosen_path(const cluster::Snapshot& snapshot, const Ask& ask, const De
   const WorkerView& p = *snapshot.find(decision.prefill);
   const WorkerView& d = *snapshot.find(decision.decode);
   auto p_hint = ask.cached.begin(), d_hint = ask.cached.begin();
+  const Objectives objectives(ask);
   DecodeCost decode = decode_cost(d, ask, cached_tokens(d, ask, d_hint));
   decode.local_factor = local_factor(d, snapshot.groups[d.group], ask);
-  if (decision.mode == Mode::local) return local_cost(decode, ask);
-  return split_cost(prefill_cost(p, ask, cached_tokens(p, ask, p_hint)), decode, ask);
+  if (decision.mode == Mode::local) return local_cost(decode, ask, objectives);
+  return split_cost(prefill_cost(p, ask, cached_tokens(p, ask, p_hint)), decode, ask, objectives);
 }
 
 std::string reason_of(const Explanation& e, const PathCost& chosen) {

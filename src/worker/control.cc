@@ -225,19 +225,26 @@ class ControlImpl final : public Control {
   Result<void> on_submit(ConnectionId id, aio::FramedConnection& connection, const Message& message, AttemptKind kind) {
     auto spec = wire::from_wire(message.spec());
     if (!spec) return std::unexpected(spec.error());
-    Submit submit{.key = {id, AttemptId{message.attempt()}},
+    const AttemptId attempt{message.attempt()};
+    if (const auto& constraint = spec->sampling.constraint; options_.grammars && constraint.kind != Constraint::Kind::none) {
+      if (const auto prepared = options_.grammars->prepare(constraint); !prepared) {
+        refuse_attempt(connection, attempt, prepared.error());
+        return {};
+      }
+    }
+    Submit submit{.key = {id, attempt},
                   .kind = kind,
                   .spec = std::move(*spec),
                   .deadline = wire::deadline_after(message.timeout_ms(), Clock::now())};
     if (!loop_->submit(std::move(submit))) {
-      refuse_attempt(connection, AttemptId{message.attempt()});
+      refuse_attempt(connection, attempt, {Errc::queue_full, "the worker's queue is full"});
     }
     return {};
   }
 
-  static void refuse_attempt(aio::FramedConnection& connection, AttemptId attempt) {
+  static void refuse_attempt(aio::FramedConnection& connection, AttemptId attempt, const Error& error) {
     wire::Envelope envelope;
-    *envelope.mutable_failed() = wire::to_wire(attempt, Error{Errc::queue_full, "the worker's queue is full"});
+    *envelope.mutable_failed() = wire::to_wire(attempt, error);
     connection.send(wire::encode_frame(envelope));
   }
 

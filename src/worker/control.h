@@ -10,6 +10,7 @@
 
 #include "aio/asio.h"
 #include "baton/types.h"
+#include "grammar/grammar.h"
 #include "perf/replica.h"
 #include "worker/engine_loop.h"
 
@@ -44,6 +45,7 @@ struct ControlOptions {
   std::chrono::milliseconds hello_timeout{5'000};
   std::size_t max_connections = 256;
   std::size_t queue_frames = std::size_t{1} << 16;
+  std::shared_ptr<grammar::Compiler> grammars;  ///< the engine's; constraints are compiled here, off its thread
 };
 
 /// The control thread's side of a worker: accepts routers, turns their frames into engine commands and the loop's

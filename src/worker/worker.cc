@@ -50,11 +50,15 @@ class WorkerImpl final : public Worker {
                                          .chunk_tokens = options_.scheduling.prefill_chunk_tokens,
                                          .block_tokens = layout.block_tokens,
                                          .blocks = layout.blocks};
+    if (options_.vocabulary) engine_options.grammars = std::make_shared<grammar::Compiler>(options_.vocabulary);
     auto engine = engine::Engine::create(engine_options, *runner_, service_->pool());
     if (!engine) return std::unexpected(engine.error());
     engine_ = std::move(*engine);
 
-    ControlOptions control_options{.host = worker.host, .port = worker.port, .auth_token = options_.auth_token};
+    ControlOptions control_options{.host = worker.host,
+                                   .port = worker.port,
+                                   .auth_token = options_.auth_token,
+                                   .grammars = engine_options.grammars};
     auto control = Control::create(std::move(control_options), identity(layout), io_);
     if (!control) return std::unexpected(control.error());
     control_ = std::move(*control);

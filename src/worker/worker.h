@@ -11,6 +11,7 @@
 #include "baton/error.h"
 #include "engine/engine.h"
 #include "engine/runner.h"
+#include "grammar/grammar.h"
 #include "perf/replica.h"
 
 namespace baton::worker {
@@ -22,6 +23,7 @@ struct WorkerOptions {
   KvTransferConfig kv_transfer;
   SchedulingConfig scheduling;
   std::string auth_token;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary;  ///< null: no constrained output
   bool checksum = false;  ///< checksum every KV slab of a hand-over
   std::chrono::milliseconds drain_timeout{30'000};
   std::int32_t blocks = 0;               ///< of the KV pool; 0: choose_blocks()

@@ -29,13 +29,21 @@ std::string mixed_text() {
   return out;
 }
 
+// Tells two token sequences apart; tests/bench/text_encode.py computes the same.
+std::uint32_t checksum(const std::vector<baton::TokenId>& ids) {
+  std::uint32_t sum = 0;
+  for (const baton::TokenId id : ids) sum = sum * 31 + static_cast<std::uint32_t>(id);
+  return sum;
+}
+
 void encode(benchmark::State& state, const std::string& file, const std::string& text) {
   const auto tokenizer = Tokenizer::load(file);
   if (!tokenizer) return state.SkipWithError(tokenizer.error().message.c_str());
-  std::size_t tokens = 0;
-  for (auto _ : state) tokens = tokenizer->encode(text).size();
+  std::vector<baton::TokenId> ids;
+  for (auto _ : state) ids = tokenizer->encode(text);
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
-  state.counters["tokens"] = static_cast<double>(tokens);
+  state.counters["tokens"] = static_cast<double>(ids.size());
+  state.SetLabel("checksum " + std::to_string(checksum(ids)));
 }
 
 void decode(benchmark::State& state, const std::string& file, const std::string& text) {
@@ -55,7 +63,7 @@ int main(int argc, char** argv) {
   if (argc > 1) {
     files.emplace_back(argv[1]);
   } else {
-    for (const char* name : {"llama3", "qwen25", "tekken", "llama2"}) files.push_back(data(std::string(name) + ".tokenizer.json"));
+    for (const char* name : {"llama3", "qwen25", "tekken", "llama2", "mistral_v3", "gpt2", "other_regex"}) files.push_back(data(std::string(name) + ".tokenizer.json"));
   }
   for (const std::string& file : files) {
     benchmark::RegisterBenchmark(("encode/" + file).c_str(), [=](auto& state) { encode(state, file, text); })->Unit(benchmark::kMillisecond);

@@ -10,6 +10,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["RAYON_NUM_THREADS"] = "1"
 from tokenizers import Tokenizer  # noqa: E402
 
+FAMILIES = ("llama3", "qwen25", "tekken", "llama2", "mistral_v3", "gpt2", "other_regex")
 DATA = Path(__file__).parent.parent / "data" / "text"
 
 
@@ -25,7 +26,7 @@ def mixed_text():
 
 
 def main():
-    files = sys.argv[1:2] or [str(DATA / f"{n}.tokenizer.json") for n in ("llama3", "qwen25", "tekken", "llama2")]
+    files = sys.argv[1:2] or [str(DATA / f"{n}.tokenizer.json") for n in FAMILIES]
     text = Path(sys.argv[2]).read_text() if len(sys.argv) > 2 else mixed_text()
     size = len(text.encode())
     for file in files:
@@ -35,7 +36,10 @@ def main():
             start = time.process_time()  # CPU time, as the other side reports: fair on a busy machine
             ids = tok.encode(text, add_special_tokens=False).ids
             best = min(best, time.process_time() - start)
-        print(f"{Path(file).name}: {len(ids)} tokens, {best * 1000:.1f} ms, {size / best / 1e6:.2f} MB/s")
+        checksum = 0
+        for i in ids:
+            checksum = (checksum * 31 + i) & 0xFFFFFFFF
+        print(f"{Path(file).name}: {len(ids)} tokens, checksum {checksum}, {best * 1000:.1f} ms, {size / best / 1e6:.2f} MB/s")
 
 
 if __name__ == "__main__":

@@ -130,7 +130,8 @@ TEST(Prices, a_configuration_names_its_list_and_may_use_the_types_in_it) {
   const Folder folder;
   folder.write("prices.json", R"({"gpus": {"NPU_1": {"bf16_tflops": 100, "memory_gb": 64, "bandwidth_gbs": 1000}}})");
   const std::string path =
-      folder.write("b.yaml", "model: m\nprices: prices.json\nworkers: [{host: h, gpu_type: NPU_1}]\n");
+      folder.write("b.yaml", "model: m\nprices: prices.json\nworkers: [{host: h, gpu_type: NPU_1}]\n"
+                             "classes: [{name: a, prefer_decode_gpus: [NPU_1]}]\n");
   const auto config = load_config(path);
   ASSERT_TRUE(config) << format_problems(config.error());
   EXPECT_NE(catalogue_of(*config).find("NPU_1"), nullptr);

@@ -64,7 +64,11 @@ TEST(Check, summarizes_good_files) {
                                  HasSubstr("  prefill: 1 worker, 8 GPUs (8 x H100_SXM5)\n"),
                                  HasSubstr("  decode: 2 workers, 8 GPUs (4 x L40S, 4 x L40S)\n"),
                                  HasSubstr("  note: kv_transfer.backend: nixl is read as ucx\n"),
-                                 HasSubstr("  both roles: 1 worker, 0 GPUs (1 x CPU)\n")));
+                                 HasSubstr("  both roles: 1 worker, 0 GPUs (1 x CPU)\n"),
+                                 HasSubstr("  class summarize: prompt 2048 and more, output 0-49, first token within "
+                                           "4000 ms, then one every 100 ms\n"),
+                                 HasSubstr("  class batch: by name only, best effort\n"),
+                                 HasSubstr("  class default: prompt any, output any, best effort\n")));
 }
 
 TEST(Check, lists_problems_and_still_checks_the_other_files) {

@@ -12,7 +12,7 @@ using test::EngineHarness;
 using test::FakeModel;
 using test::FakeRunner;
 
-constexpr EngineOptions kOptions{.max_batch = 4, .chunk_tokens = 16, .block_tokens = 4, .blocks = 64};
+const EngineOptions kOptions{.max_batch = 4, .chunk_tokens = 16, .block_tokens = 4, .blocks = 64};
 
 GenerationSpec scored(std::int32_t length, std::int32_t best) {
   GenerationSpec spec;
