@@ -32,7 +32,7 @@ SimOptions troubled(std::uint64_t seed) {
   o.coordinator.running_requests = seed % 5 == 0 ? 10 : 4096;
   o.coordinator.queue_requests = seed % 11 == 0 ? 20 : 1024;
   o.coordinator.queue_timeout = std::chrono::milliseconds(seed % 13 == 0 ? 200 : 60'000);
-  o.coordinator.scheduling.policy = seed % 2 == 0 ? PlacementPolicy::least_loaded : PlacementPolicy::round_robin;
+  o.coordinator.scheduling.policy = static_cast<PlacementPolicy>(seed % 5);
   o.coordinator.scheduling.local_below_tokens = seed % 6 == 0 ? 50 : 0;
   o.coordinator.faults.role_fallback = seed % 4 != 1;
   o.coordinator.faults.max_attempts = seed % 3 == 1 ? 2 : 6;
