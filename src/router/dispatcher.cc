@@ -162,8 +162,8 @@ RequestId Dispatcher::submit(Submission submission, GenerationSink& sink, std::s
   return request;
 }
 
-void Dispatcher::abandon(RequestId request) {
-  if (active_.erase(request) != 0) feed(schedule::Abandon{request});
+void Dispatcher::abandon(RequestId request, Why why) {
+  if (active_.erase(request) != 0) feed(schedule::Abandon{request, why == Why::complete});
 }
 
 std::optional<Error> Dispatcher::refusal() const {

@@ -56,8 +56,10 @@ class Dispatcher {
   /// Starts one choice. `sink` hears of it until on_finish, on_fail or abandon(); on_fail may come before submit()
   /// returns.
   RequestId submit(Submission submission, GenerationSink& sink, std::size_t choice);
-  /// The choice is no longer wanted. Nothing happens if it ended already.
-  void abandon(RequestId request);
+  enum class Why : std::uint8_t { unwanted, complete };
+  /// No more of this choice: its client left, or its text is complete (stop string). Nothing happens if it ended
+  /// already.
+  void abandon(RequestId request, Why why);
 
   /// What a submission would fail with at once, whatever it asks for: look before work is put into a request.
   std::optional<Error> refusal() const;
