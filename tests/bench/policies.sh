@@ -6,7 +6,7 @@ batonctl=$1 data=$2 out=$3
 config=$(cd "$(dirname "$0")/../../config" && pwd)
 mkdir -p "$out"
 azure=(--trace "$data/conv.csv" --trace "$data/code.csv" --requests 1000 --slo 2000,100 --rate 2)
-mooncake=(--trace "$data/mooncake.jsonl" --requests 200 --slo 30000,100 --rate 0.5)
+mooncake=(--trace "$data/mooncake.jsonl" --requests 400 --slo 15000,100 --rate 0.25)
 study() {  # NAME ARGUMENT...
   local name=$1
   shift
