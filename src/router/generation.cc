@@ -65,7 +65,7 @@ void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs,
 void Generation::abandon() {
   abandoned_ = true;
   for (ChoiceState& choice : choices_) {
-    if (choice.running && choice.id.value != 0) context_.dispatcher.abandon(choice.id);
+    if (choice.running && choice.id.value != 0) context_.dispatcher.abandon(choice.id, Dispatcher::Why::unwanted);
     choice.running = false;
   }
   wake();
@@ -100,7 +100,7 @@ void Generation::on_token(std::size_t index, const TokenOut& token) {
   usage_.completion_tokens += choice.text.tokens() - before;
   context_.metrics.generation_tokens.add();
   if (!stopped) return show(index);
-  context_.dispatcher.abandon(choice.id);
+  context_.dispatcher.abandon(choice.id, Dispatcher::Why::complete);
   end_choice(index);
 }
 
