@@ -6,10 +6,10 @@ baton_module(core DEPS api LIBS spdlog::spdlog)
 baton_module(metrics DEPS core)
 baton_module(text DEPS core LIBS nlohmann_json::nlohmann_json PkgConfig::PCRE2 baton_utf8proc)
 baton_module(openai DEPS core LIBS nlohmann_json::nlohmann_json)
-baton_module(wire DEPS core LIBS protobuf::libprotobuf PROTO wire.proto)
 baton_module(kv DEPS core)
 baton_module(perf DEPS core)  # performance and cost of a model on a worker
 baton_module(config DEPS perf LIBS yaml-cpp)
+baton_module(wire DEPS perf LIBS protobuf::libprotobuf PROTO wire.proto)
 baton_module(classify DEPS core)
 baton_module(cluster DEPS perf)
 baton_module(grammar DEPS core LIBS nlohmann_json::nlohmann_json)  # constrained decoding

@@ -3,19 +3,25 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "app/options.h"
 #include "baton/version.h"
 #include "config/config.h"
+#include "config/prices.h"
 #include "config/start_log.h"
 #include "core/log.h"
 #include "engine/cpu_runner.h"
+#include "engine/simulated_model.h"
 #include "model/model_hash.h"
 #include "worker/cuda_probe.h"
+#include "worker/replica.h"
+#include "worker/simulated.h"
 #include "worker/vocabulary.h"
 #include "worker/worker.h"
 
@@ -25,9 +31,11 @@ namespace {
 constexpr std::string_view kLog = "worker";
 constexpr const char* kUsage =
     "usage: baton-worker --config FILE --name NAME [--checksum]\n"
+    "       baton-worker --config FILE --fleet\n"
     "  --config FILE  the cluster's YAML\n"
     "  --name NAME    which of its workers to be (default name: host:port)\n"
-    "  --checksum     checksum every KV block that is handed over\n";
+    "  --checksum     checksum every KV block that is handed over\n"
+    "  --fleet        be all of its workers with engine: simulated at once, for load tests of routers\n";
 
 int fail_with(const Error& error) {
   log_error(kLog, error.message);
@@ -74,8 +82,83 @@ void log_cuda() {
   }
 }
 
-int serve(const Config& config, const WorkerConfig& self, bool checksum) {
+/// Absent where the cost model does not know what to make of it; the router then does without.
+std::optional<perf::Replica> native_replica(const Config& config, const WorkerConfig& self,
+                                            const std::string& directory) {
+  const auto description = model::load_description(directory);
+  if (!description) return std::nullopt;
+  auto replica = worker::replica_of(self, engine::shape_of(*description), config::catalogue_of(config));
+  if (!replica) {
+    log_warn(kLog, "no cost model for this worker", {{"reason", replica.error().message}});
+    return std::nullopt;
+  }
+  if (self.dtype == "auto") replica->weight_bytes_per_parameter = perf::bytes_of(description->dtype);
+  return *replica;
+}
+
+void add_vocabulary(worker::WorkerOptions& options, const std::string& directory, const engine::ModelInfo& info) {
+  if (auto vocabulary = worker::load_vocabulary(directory, info); vocabulary) {
+    options.vocabulary = std::move(*vocabulary);
+  } else {
+    log_warn(kLog, "no constrained output on this worker", {{"reason", vocabulary.error().message}});
+  }
+}
+
+void log_ready(const std::string& name, const worker::Worker& worker) {
+  log_info(kLog, "ready",
+           {{"name", name},
+            {"port", worker.port()},
+            {"blocks", worker.total_blocks()},
+            {"transport", worker.transport()}});
+}
+
+int serve(const std::string& name, Result<std::unique_ptr<worker::Worker>> worker) {
+  if (!worker) return fail_with(worker.error());
+  boost::asio::signal_set signals((*worker)->io(), SIGINT, SIGTERM);
+  stop_on_signals(signals, **worker);
+  log_ready(name, **worker);
+  (*worker)->run();
+  return 0;
+}
+
+int serve_simulated(const Config& config, const WorkerConfig& self, bool checksum) {
+  auto parts = worker::simulated_worker(config, self);
+  if (!parts) return fail_with(parts.error());
+  parts->options.checksum = checksum;
+  add_vocabulary(parts->options, config.model_path.empty() ? config.model : config.model_path, parts->runner->info());
+  return serve(self.name, worker::Worker::create(std::move(parts->options), std::move(parts->runner)));
+}
+
+/// Every simulated worker of the file in this process. They share nothing but the process.
+int serve_fleet(const Config& config) {
   config::start_log(config, kLog);
+  std::vector<std::unique_ptr<worker::Worker>> fleet;
+  for (const WorkerConfig& self : config.workers) {
+    if (self.engine != EngineKind::simulated) continue;
+    auto parts = worker::simulated_worker(config, self);
+    if (!parts) return fail_with(parts.error());
+    auto worker = worker::Worker::create(std::move(parts->options), std::move(parts->runner));
+    if (!worker) return fail_with(worker.error());
+    fleet.push_back(std::move(*worker));
+  }
+  if (fleet.empty()) return fail_with({Errc::config, "--fleet: the file has no worker with engine: simulated"});
+  boost::asio::io_context signals_io;
+  boost::asio::signal_set signals(signals_io, SIGINT, SIGTERM);
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    for (auto& worker : fleet) boost::asio::post(worker->io(), [&worker] { worker->stop(); });
+  });
+  std::vector<std::thread> threads;
+  for (auto& worker : fleet) threads.emplace_back([&worker] { worker->run(); });
+  log_info(kLog, "fleet ready", {{"workers", fleet.size()}});
+  std::thread waiting([&] { signals_io.run(); });
+  for (std::thread& thread : threads) thread.join();
+  signals_io.stop();
+  waiting.join();
+  return 0;
+}
+
+int serve_native(const Config& config, const WorkerConfig& self, bool checksum) {
   log_cuda();
   const auto model_dir = config.model_path.empty() ? config.model : config.model_path;
   const auto hash = model::model_hash(model_dir);
@@ -96,36 +179,23 @@ int serve(const Config& config, const WorkerConfig& self, bool checksum) {
                                 .scheduling = config.scheduling,
                                 .auth_token = config.auth_token,
                                 .checksum = checksum};
-  if (auto vocabulary = worker::load_vocabulary(model_dir, (*runner)->info()); vocabulary) {
-    options.vocabulary = std::move(*vocabulary);
-  } else {
-    log_warn(kLog, "no constrained output on this worker", {{"reason", vocabulary.error().message}});
-  }
-  auto worker = worker::Worker::create(std::move(options), std::move(*runner));
-  if (!worker) return fail_with(worker.error());
-  boost::asio::signal_set signals((*worker)->io(), SIGINT, SIGTERM);
-  stop_on_signals(signals, **worker);
-  log_info(kLog, "ready",
-           {{"name", self.name},
-            {"port", (*worker)->port()},
-            {"blocks", (*worker)->total_blocks()},
-            {"transport", (*worker)->transport()},
-            {"threads", runner_options.threads}});
-  (*worker)->run();
-  return 0;
+  add_vocabulary(options, model_dir, (*runner)->info());
+  options.replica = native_replica(config, self, model_dir);
+  log_info(kLog, "model loaded", {{"model", model_dir}, {"threads", runner_options.threads}});
+  return serve(self.name, worker::Worker::create(std::move(options), std::move(*runner)));
 }
 
 int run(int argc, char** argv) {
   const auto options =
-      parse_options(argc, argv, {.values = {"config", "name"}, .flags = {"checksum", "help", "version"}});
+      parse_options(argc, argv, {.values = {"config", "name"}, .flags = {"checksum", "fleet", "help", "version"}});
   if (!options) {
     std::fprintf(stderr, "baton-worker: %s\n%s", options.error().c_str(), kUsage);
     return kExitUsage;
   }
   if (options->contains("help")) return std::fputs(kUsage, stdout), 0;
   if (options->contains("version")) return std::printf("baton-worker %s\n", kVersion), 0;
-  if (!options->contains("config") || !options->contains("name")) {
-    std::fprintf(stderr, "baton-worker: --config and --name are needed\n%s", kUsage);
+  if (!options->contains("config") || options->contains("name") == options->contains("fleet")) {
+    std::fprintf(stderr, "baton-worker: --config and one of --name and --fleet are needed\n%s", kUsage);
     return kExitUsage;
   }
   const auto config = config::load_config(options->at("config"));
@@ -133,13 +203,17 @@ int run(int argc, char** argv) {
     std::fputs(config::format_problems(config.error()).c_str(), stderr);
     return kExitConfig;
   }
+  if (options->contains("fleet")) return serve_fleet(*config);
   const auto self = std::ranges::find(config->workers, options->at("name"), &WorkerConfig::name);
   if (self == config->workers.end()) {
     std::fprintf(stderr, "baton-worker: %s has no worker named %s\n", options->at("config").c_str(),
                  options->at("name").c_str());
     return kExitConfig;
   }
-  return serve(*config, *self, options->contains("checksum"));
+  config::start_log(*config, kLog);
+  const bool checksum = options->contains("checksum");
+  return self->engine == EngineKind::simulated ? serve_simulated(*config, *self, checksum)
+                                               : serve_native(*config, *self, checksum);
 }
 
 }  // namespace

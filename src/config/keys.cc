@@ -246,7 +246,7 @@ constexpr std::array kSimulationKeys{
                           &SimulationConfig::output_tokens},
     Key<SimulationConfig>{{.name = "kv_bytes_per_token",
                            .help = "KV that is really stored and moved, rounded up to 64 bytes",
-                           .bounds = {64, 1 << 24},
+                           .bounds = {64, 1 << 18},
                            .apply = Apply::worker_restart},
                           &SimulationConfig::kv_bytes_per_token},
 };

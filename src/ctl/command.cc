@@ -14,6 +14,7 @@ constexpr std::array kCommands{
     Command{"check", "FILE...", "validate configuration files", run_check},
     Command{"config-docs", "", "print docs/configuration.md", run_config_docs},
     Command{"make-model", "--like NAME --out DIR", "write a model directory with random weights", run_make_model},
+    Command{"replay", "LOG [--policy NAME]", "run an event log again; compare with another policy", run_replay},
     Command{"sim", "--config FILE ...", "simulate the cluster under a trace or synthetic load", run_sim},
 };
 

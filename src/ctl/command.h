@@ -36,6 +36,7 @@ int run(Arguments arguments, Console console);
 int run_check(Arguments files, Console console);
 int run_config_docs(Arguments arguments, Console console);
 int run_make_model(Arguments arguments, Console console);
+int run_replay(Arguments arguments, Console console);
 int run_sim(Arguments arguments, Console console);
 
 }  // namespace baton::ctl

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "classify/classifier.h"
+#include "config/prices.h"
 #include "perf/catalogue.h"
 #include "perf/cost_model.h"
 #include "perf/shapes.h"
@@ -25,11 +26,12 @@ std::optional<DType> dtype_of(const std::string& name) {
   return std::nullopt;
 }
 
-Result<perf::Replica> replica_of(const WorkerConfig& worker, const perf::ModelShape& shape) {
-  const perf::GpuSpec* gpu = perf::builtin_catalogue().find(worker.gpu_type);
+Result<perf::Replica> replica_of(const perf::Catalogue& catalogue, const WorkerConfig& worker,
+                                 const perf::ModelShape& shape) {
+  const perf::GpuSpec* gpu = catalogue.find(worker.gpu_type);
   if (gpu == nullptr) {
     return fail(Errc::config, "gpu_type " + worker.gpu_type + " is not in the catalogue, which knows " +
-                                  perf::builtin_catalogue().names());
+                                  catalogue.names());
   }
   const DType automatic = gpu->bf16_flops > 0 ? DType::bf16 : DType::f16;
   return perf::make_replica(*gpu, shape,
@@ -49,7 +51,7 @@ void disturb(perf::StepConstants& constants, double share, sim::Random& random) 
 }
 
 Result<sim::WorkerSpec> worker_of(const Config& config, const WorkerConfig& worker, const perf::ModelShape& shape) {
-  const auto replica = replica_of(worker, shape);
+  const auto replica = replica_of(config::catalogue_of(config), worker, shape);
   if (!replica) return std::unexpected(replica.error());
   const double pool = worker.kv_cache_gib > 0 ? worker.kv_cache_gib * (1 << 30) / replica->kv_bytes_per_token()
                                               : perf::kv_capacity_tokens(*replica);

@@ -276,6 +276,8 @@ Result<SimArguments> parse_sim_arguments(Arguments arguments) {
   if (out.config.empty()) return bad("--config FILE is missing");
   if (out.traces.empty() == out.synthetic.empty()) return bad("either --trace or --synthetic is needed");
   if (out.saturate && out.rates.size() > 1) return bad("--saturate takes one --rate to start from");
+  const bool one_run = !out.saturate && out.rates.size() <= 1 && out.policies.size() <= 1 && out.seeds == 1;
+  if (!out.log.empty() && !one_run) return bad("--log records a single run: one policy, one rate, one seed");
   if (!out.synthetic.empty() && out.rates.empty()) return bad("--synthetic needs --rate");
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 
 #include "ctl/sim_cluster.h"
 #include "ctl/trace_files.h"
@@ -10,7 +11,7 @@ namespace baton::ctl {
 namespace {
 
 constexpr std::size_t kDefaultRequests = 2000;
-constexpr int kDoublings = 16;
+constexpr int kDoublings = 10;
 constexpr int kBisections = 6;
 
 /// Everything about a study that does not change from run to run.
@@ -49,6 +50,17 @@ sim::Workload workload_of(const Setting& setting, double rate, std::uint64_t see
   return mixed;
 }
 
+/// Simulates, and writes the event log if a file is named.
+sim::SimResult simulate_recorded(sim::SimOptions options, const sim::Workload& workload, const std::string& path) {
+  if (path.empty()) return sim::simulate(options, workload);
+  std::ofstream file(path, std::ios::binary);
+  options.record = [&file](std::string_view bytes) { file.write(bytes.data(), std::ssize(bytes)); };
+  sim::SimResult result = sim::simulate(options, workload);
+  file.close();
+  if (!file) result.violations.push_back(path + " cannot be written");
+  return result;
+}
+
 StudyPoint run_point(const Setting& setting, PlacementPolicy policy, double rate) {
   const SimArguments& a = setting.arguments;
   StudyPoint point{.policy = policy, .rate = rate};
@@ -60,7 +72,7 @@ StudyPoint run_point(const Setting& setting, PlacementPolicy policy, double rate
     const auto lost = sim::spot_losses(options.workers, a.spot_losses_per_hour,
                                        workload.requests.empty() ? 0 : workload.requests.back().arrival, seed);
     options.faults.insert(options.faults.end(), lost.begin(), lost.end());
-    const sim::SimResult result = sim::simulate(options, workload);
+    const sim::SimResult result = simulate_recorded(options, workload, a.log);
     point.events += result.events;
     point.violations.insert(point.violations.end(), result.violations.begin(), result.violations.end());
     point.reports.push_back(sim::report(options, result, a.warm_up));

@@ -145,6 +145,7 @@ Sequence& BatchingEngine::add(GenerationSpec spec, SequenceKind kind) {
   sequence->tokens = std::move(spec.tokens);
   sequence->tokens.reserve(sequence->tokens.size() +
                            static_cast<std::size_t>(std::min(spec.sampling.max_tokens, kRoomAhead)));
+  sequence->work = sequence->given_tokens;
   sequence->sampling = std::move(spec.sampling);
   sequence->arrival = static_cast<std::int64_t>(prefill_tokens_);
   Sequence& added = *sequence;
@@ -205,7 +206,8 @@ Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
 
 /// Blocks the most urgent waiting sequence will take.
 std::int32_t BatchingEngine::owed_blocks() const {
-  const auto next = std::ranges::min_element(waiting_, {}, &Sequence::urgency);
+  const auto rank = [this](const Sequence* s) { return s->rank(static_cast<std::int64_t>(prefill_tokens_)); };
+  const auto next = std::ranges::min_element(waiting_, {}, rank);
   return next == waiting_.end() ? 0 : blocks_for((*next)->size());
 }
 

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/sampler.h"
 #include "engine/sequence.h"
+#include "engine/step_rows.h"
 #include "kv/block_pool.h"
 
 namespace baton::engine {
@@ -36,6 +37,11 @@ class BatchingEngine final : public Engine {
   bool has_work() const override;
   std::span<const EngineEvent> step() override;
   EngineLoad load() const override;
+  perf::StepRows last_rows() const override { return step_rows(rows_); }
+  kv::CacheChanges take_cache_changes() override { return pool_.take_cache_changes(); }
+  std::vector<kv::PrefixHash> cached_prefixes(std::size_t most) const override {
+    return pool_.published_prefixes(most);
+  }
   const ModelInfo& model() const override { return model_; }
 
  private:

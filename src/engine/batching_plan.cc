@@ -84,8 +84,8 @@ void BatchingEngine::preempt(Sequence& sequence) {
 }
 
 void BatchingEngine::plan_prefills() {
-  const auto later = [](const Sequence* a, const Sequence* b) {
-    return std::pair(a->urgency(), a->id) > std::pair(b->urgency(), b->id);
+  const auto later = [done = static_cast<std::int64_t>(prefill_tokens_)](const Sequence* a, const Sequence* b) {
+    return a->rank(done) > b->rank(done);
   };
   candidates_.assign(waiting_.begin(), waiting_.end());
   for (Sequence* sequence : running_) {
@@ -134,6 +134,7 @@ bool BatchingEngine::admit(Sequence& sequence) {
   sequence.computed = cached;
   prefix_hit_tokens_ += static_cast<std::uint64_t>(cached);
   if (sequence.cached_tokens < 0) sequence.cached_tokens = cached;
+  sequence.work = std::max(1, sequence.remaining());
   leave_queue(sequence);
   enter_batch(sequence);
   return true;

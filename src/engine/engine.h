@@ -12,6 +12,8 @@
 #include "baton/types.h"
 #include "engine/runner.h"
 #include "grammar/grammar.h"
+#include "kv/cache_log.h"
+#include "perf/replica.h"
 
 namespace baton::engine {
 
@@ -111,6 +113,12 @@ class Engine {
   virtual std::span<const EngineEvent> step() = 0;
 
   virtual EngineLoad load() const = 0;
+  /// Rows of the last step(), for the cost model; none if it had nothing to run.
+  virtual perf::StepRows last_rows() const = 0;
+  /// Changes of the prefix cache since the last call.
+  virtual kv::CacheChanges take_cache_changes() = 0;
+  /// Prefixes in the cache now, at most `most` of them.
+  virtual std::vector<kv::PrefixHash> cached_prefixes(std::size_t most) const = 0;
   virtual const ModelInfo& model() const = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "baton/types.h"
@@ -42,6 +43,7 @@ struct Sequence {
   std::int32_t prompt_logprobs_done = 0;  ///< prompt tokens whose logprobs were reported
   bool prefilled = false;           ///< PrefilledEvent was emitted or is not due
   bool writer_done = false;         ///< drained() came before drop()
+  std::int32_t work = 0;            ///< tokens to prefill when it arrived, or when it got its blocks: less what is cached
   std::int64_t arrival = 0;         ///< engine's count of prefilled tokens when it arrived
   kv::BlockLease lease;
   kv::PrefixCursor published;
@@ -52,10 +54,14 @@ struct Sequence {
   bool owes_prompt_logprobs() const {
     return sampling.prompt_logprobs >= 0 && prompt_logprobs_done < prompt_tokens && kind != SequenceKind::adopted;
   }
-  /// It is next to be prefilled whose urgency is lowest: shortest remaining first, but a prompt of n tokens lets at
-  /// most kPatience · n tokens that arrive after it go first, so nobody starves and nobody's delay exceeds a fixed
-  /// multiple of its own size.
-  std::int64_t urgency() const { return arrival + kPatience * remaining(); }
+  /// Order of prefill, lowest first, when the engine has prefilled `done` tokens: the shorter prompt first, equals
+  /// in order of arrival. A prompt goes by its whole work, not by what is left of it: a long one keeps giving way until
+  /// its end. But it lets at most kPatience times its own work of tokens go by from its arrival on (its own included),
+  /// then it comes before all that are younger, so nobody starves.
+  std::tuple<bool, std::int64_t, SequenceId> rank(std::int64_t done) const {
+    const bool is_overdue = done - arrival > kPatience * work;
+    return {!is_overdue, is_overdue ? arrival : std::int64_t{work}, id};
+  }
   static constexpr std::int64_t kPatience = 4;
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "core/hash.h"
@@ -163,13 +162,11 @@ void find_first_bytes(Grammar& grammar) {
   }
 }
 
-/// Refines classes of states by their edges, as often as bytes are looked ahead or until nothing changes.
+/// Refines classes of states by their edges, as often as bytes are looked ahead.
 void find_likeness(Grammar& grammar) {
   std::vector<std::uint64_t> hashes(grammar.states.size()), next(grammar.states.size());
   for (std::size_t s = 0; s < hashes.size(); ++s) hashes[s] = grammar.states[s].accept ? 1 : 2;
-  std::size_t classes = 0;
   for (int round = 0; round < Grammar::kLikenessBytes; ++round) {
-    std::unordered_set<std::uint64_t> distinct;
     for (std::size_t s = 0; s < hashes.size(); ++s) {
       const Grammar::State& state = grammar.states[s];
       std::uint64_t hash = hash_combine(state.accept ? 1 : 2, state.depth);
@@ -182,10 +179,8 @@ void find_likeness(Grammar& grammar) {
         hash = hash_combine(hash, hashes[edge.target]);
       }
       next[s] = hash;
-      distinct.insert(hash);
     }
     hashes.swap(next);
-    if (std::exchange(classes, distinct.size()) == distinct.size()) break;
   }
   std::unordered_map<std::uint64_t, std::uint32_t> numbers;
   for (std::size_t s = 0; s < hashes.size(); ++s) {

@@ -194,7 +194,7 @@ bool TokenGrammar::goes_on(const Place& place) {
   return false;
 }
 
-void TokenGrammar::warm() {
+void TokenGrammar::work_out_widest() {
   constexpr int kWideBytes = 64;
   constexpr std::size_t kMostMasks = 16;
   std::unordered_set<std::uint32_t> done;

@@ -29,8 +29,8 @@ class TokenGrammar {
   bool may_end(const Place& place) const;
   /// Some byte may follow.
   bool goes_on(const Place& place);
-  /// Works out the masks of the states from which most tokens must be looked at.
-  void warm();
+  /// Works out the masks of the states from which most tokens must be looked at; once.
+  void warm() { std::call_once(warmed_, [this] { work_out_widest(); }); }
 
   const Vocabulary& vocabulary() const { return *vocabulary_; }
 
@@ -52,10 +52,12 @@ class TokenGrammar {
 
   std::shared_ptr<LocalMask> local_mask(std::uint32_t state);
   LocalMask work_out(std::uint32_t state);
+  void work_out_widest();
   void add_reading(const Place& place, Reading reading, std::span<std::uint64_t> bits);
 
   std::shared_ptr<const Grammar> grammar_;
   std::shared_ptr<const Vocabulary> vocabulary_;
+  std::once_flag warmed_;
   std::mutex mutex_;
   Walker walker_;
   Lru<std::uint32_t, LocalMask> local_;  // by likeness

@@ -130,7 +130,7 @@ BlockId BlockPool::pop_free() {
   }
   const BlockId block = oldest_;
   lru_unlink(block);
-  index_.erase(block);
+  unpublish(block);
   return block;
 }
 
@@ -170,15 +170,18 @@ PrefixCursor BlockPool::publish(PrefixCursor cursor, std::span<const TokenId> to
   BATON_CHECK(full <= blocks.size());
   for (auto i = static_cast<std::size_t>(cursor.blocks); i < full; ++i) {
     const std::span<const TokenId> content = tokens.subspan(i * step, step);
+    const PrefixHash prefix = prefix_hash(cursor.hash, content);
     BlockId block = index_.find(cursor.node, content);
     // A twin computed at the same time keeps its place; ours is freed when its holder leaves.
     if (block == kNoBlock) {
       block = blocks[i];
       // Ours may be in the index already, below a parent that was evicted since; it cannot be found there any more.
-      index_.erase(block);
+      unpublish(block);
       index_.insert(cursor.node, content, block);
+      at(block).prefix = prefix;
+      log_.added(prefix);
     }
-    cursor = {.node = index_.node(block), .blocks = static_cast<std::int32_t>(i) + 1};
+    cursor = {.node = index_.node(block), .hash = prefix, .blocks = static_cast<std::int32_t>(i) + 1};
   }
   return cursor;
 }
@@ -187,10 +190,24 @@ void BlockPool::clear_cache() {
   while (oldest_ != kNoBlock) {
     const BlockId block = oldest_;
     lru_unlink(block);
-    index_.erase(block);
+    unpublish(block);
     set_state(block, BlockState::free);
     free_.push_back(block);
   }
+}
+
+void BlockPool::unpublish(BlockId block) {
+  if (!index_.contains(block)) return;
+  index_.erase(block);
+  log_.removed(at(block).prefix);
+}
+
+std::vector<PrefixHash> BlockPool::published_prefixes(std::size_t most) const {
+  std::vector<PrefixHash> out;
+  for (BlockId block = 0; block < total() && out.size() < most; ++block) {
+    if (index_.contains(block)) out.push_back(blocks_[static_cast<std::size_t>(block)].prefix);
+  }
+  return out;
 }
 
 void BlockPool::lru_push(BlockId block) {

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "baton/types.h"
+#include "kv/cache_log.h"
+#include "kv/prefix_hash.h"
 #include "kv/prefix_index.h"
 
 namespace baton::kv {
@@ -69,6 +71,7 @@ class BlockLease {
 /// How far a sequence's blocks were published.
 struct PrefixCursor {
   PrefixIndex::Node node = PrefixIndex::kRoot;
+  PrefixHash hash = kEmptyPrefix;
   std::int32_t blocks = 0;
 };
 
@@ -98,6 +101,10 @@ class BlockPool {
   PrefixCursor publish(PrefixCursor cursor, std::span<const TokenId> tokens, std::span<const BlockId> blocks);
   /// Evicts every cached block.
   void clear_cache();
+  /// Which prefixes match() can find and which no more since the last call.
+  CacheChanges take_cache_changes() { return log_.take(); }
+  /// Published prefixes, at most `most`.
+  std::vector<PrefixHash> published_prefixes(std::size_t most) const;
 
   /// How many blocks take() can give now.
   std::int32_t available() const { return counts_.free + counts_.cached; }
@@ -115,6 +122,7 @@ class BlockPool {
   struct Block {
     BlockState state = BlockState::free;
     std::int32_t holders = 0;
+    PrefixHash prefix = kEmptyPrefix;  // of a published block
     BlockId older = PrefixIndex::kNoBlock,
             newer = PrefixIndex::kNoBlock;  // neighbours in the LRU list of cached blocks
   };
@@ -124,6 +132,7 @@ class BlockPool {
   bool add_blocks(BlockLease& lease, std::int32_t count, BlockState state);
   BlockId pop_free();
   void put_back(BlockId block);
+  void unpublish(BlockId block);
   void lru_push(BlockId block);
   void lru_unlink(BlockId block);
 
@@ -133,6 +142,7 @@ class BlockPool {
   BlockId oldest_ = PrefixIndex::kNoBlock, newest_ = PrefixIndex::kNoBlock;
   BlockCounts counts_;
   PrefixIndex index_;
+  CacheLog log_;
 };
 
 }  // namespace baton::kv

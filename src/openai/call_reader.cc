@@ -49,7 +49,8 @@ JsonSpan::Step JsonSpan::take(char c) {
 
 std::size_t CallReader::take(std::string_view text) {
   std::size_t taken = 0;
-  while (taken < text.size() && state_ == State::reading) step(text[taken++]);
+  const bool named = name_.has_value();
+  while (taken < text.size() && state_ == State::reading && name_.has_value() == named) step(text[taken++]);
   return taken;
 }
 
@@ -120,8 +121,12 @@ void CallReader::step_value(char c) {
 void CallReader::end_value() {
   at_ = At::between;
   if (key_ == R"("name")") {
-    name_ = unquote(value_);
-    if (!name_ || name_->empty()) state_ = State::failed;
+    auto text = unquote(value_);
+    if (text && !text->empty()) {
+      name_ = std::move(text);
+    } else {
+      state_ = State::failed;
+    }
   } else if ((key_ == R"("arguments")" || key_ == R"("parameters")") && value_.front() == '"') {
     auto text = unquote(value_);
     if (text) arguments_ += *text;

@@ -26,7 +26,7 @@ class CallReader {
  public:
   enum class State : std::uint8_t { reading, done, failed };
 
-  /// Reads up to the end of the object; how many characters it took. `arguments()` then holds what is new of them.
+  /// Reads up to the end of the object, or to that of the name; how many characters it took.
   std::size_t take(std::string_view text);
   State state() const { return state_; }
   /// Once it was read.

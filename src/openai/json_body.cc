@@ -102,7 +102,8 @@ Result<json> parse_body(std::string_view body) {
   if (body.empty()) return fail(Errc::invalid_request, "The request body is empty; send a JSON object.");
   // The parser beneath takes a zero byte for the end of its input and would ignore what follows.
   if (const std::size_t zero = body.find('\0'); zero != std::string_view::npos) {
-    return fail(Errc::invalid_request, "Could not parse the JSON body: a zero byte at byte " + std::to_string(zero + 1) + ".");
+    return fail(Errc::invalid_request,
+                "Could not parse the JSON body: a zero byte at byte " + std::to_string(zero + 1) + ".");
   }
   if (!json_depth_within(body, kMaxJsonDepth)) {
     return fail(Errc::invalid_request, "The JSON body nests deeper than " + std::to_string(kMaxJsonDepth) + " levels.");

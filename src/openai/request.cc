@@ -76,7 +76,7 @@ void read_common(FieldReader& fields, Request& request) {
   request.model = fields.string("model").value_or("");
   read_request_id(fields, request);
   request.sampling = read_sampling(fields, request.endpoint);
-  request.sampling.constraint = read_constraint(fields);
+  read_constraint(fields, request);
   request.bad_words = read_bad_words(fields);
   request.max_tokens = read_max_tokens(fields, request);
   if (const auto seed = fields.integer("seed", {INT64_MIN, INT64_MAX})) {
@@ -116,7 +116,7 @@ Result<Request> read_request(Endpoint endpoint, json& document) {
   read_common(fields, request);
   if (takes_messages(endpoint)) {
     read_template_options(fields, request);
-    request.tools = read_tools(fields, request.sampling.constraint);
+    read_tools(fields, request);
     auto messages = read_messages(fields, endpoint == Endpoint::chat ? "messages" : "input");
     request.messages.insert(request.messages.end(), std::make_move_iterator(messages.begin()),
                             std::make_move_iterator(messages.end()));

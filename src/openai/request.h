@@ -75,6 +75,7 @@ struct Request {
 
   /// max_tokens and seed are set by the router from the two optionals below, bad_words from the texts.
   SamplingParams sampling;
+  std::string constraint_field;  ///< which field asked for sampling.constraint
   std::vector<std::string> bad_words;
   std::optional<std::int32_t> max_tokens;  ///< completions default to 16 here; chat: up to the context length
   std::optional<std::uint64_t> seed;

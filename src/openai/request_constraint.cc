@@ -63,11 +63,16 @@ class Found {
                   "'" + std::string(field) + "' cannot be combined with another constraint on the output.", field);
     }
     constraint_ = std::move(constraint);
+    field_ = field;
   }
-  Constraint take() { return std::move(constraint_); }
+  void move_to(Request& request) {
+    request.sampling.constraint = std::move(constraint_);
+    request.constraint_field = std::move(field_);
+  }
 
  private:
   Constraint constraint_;
+  std::string field_;
 };
 
 void refuse_any(FieldReader& fields, std::span<const std::string_view> names) {
@@ -122,13 +127,13 @@ void read_response_format(FieldReader& fields, Found& found) {
 
 }  // namespace
 
-Constraint read_constraint(FieldReader& fields) {
+void read_constraint(FieldReader& fields, Request& request) {
   Found found;
   refuse_any(fields, kUnsupportedGuided);
   read_response_format(fields, found);
   read_structured(fields, found);
   read_aliases(fields, kGuided, found);
-  return found.take();
+  found.move_to(request);
 }
 
 }  // namespace baton::openai

@@ -16,10 +16,11 @@ std::vector<ChatMessage> read_messages(FieldReader& fields, std::string_view nam
 std::vector<Prompt> read_prompts(FieldReader& fields);
 /// Token ids of the array in `name`; nothing if there is no such array of ids.
 std::vector<TokenId> read_token_ids(FieldReader& fields, std::string_view name, std::size_t limit);
-/// response_format, structured_outputs and the guided_* fields, of which at most one may be set.
-Constraint read_constraint(FieldReader& fields);
-/// tools, tool_choice, parallel_tool_calls. A forced call becomes `constraint`, which must be none then.
-Tools read_tools(FieldReader& fields, Constraint& constraint);
+/// Reads response_format, structured_outputs and the guided_* fields, of which at most one may be set, into the
+/// request's constraint.
+void read_constraint(FieldReader& fields, Request& request);
+/// Reads tools, tool_choice and parallel_tool_calls. A forced call becomes the constraint, which must be none then.
+void read_tools(FieldReader& fields, Request& request);
 /// chat_template, chat_template_kwargs, documents, add_generation_prompt, ...
 void read_template_options(FieldReader& fields, Request& request);
 /// What is shown of prompt and tokens; sets what the workers must report for it in request.sampling.

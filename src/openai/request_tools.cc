@@ -103,14 +103,16 @@ void read_tool_choice(FieldReader& fields, Tools& tools) {
 }
 
 void constrain(FieldReader& fields, const Tools& tools, const std::vector<json*>& functions, bool parallel,
-               Constraint& constraint) {
+               Request& request) {
   const bool required = tools.choice == Tools::Choice::required;
   if (!required && tools.choice != Tools::Choice::named) return;
+  Constraint& constraint = request.sampling.constraint;
   if (constraint.kind != Constraint::Kind::none) {
     return fields.fail(Errc::invalid_request,
                        "'tool_choice' that forces a call cannot be combined with another constraint on the output.",
                        "tool_choice");
   }
+  request.constraint_field = "tools";
   if (required) {
     constraint = {Constraint::Kind::json_schema, calls_schema(functions, parallel).dump()};
     return;
@@ -121,8 +123,8 @@ void constrain(FieldReader& fields, const Tools& tools, const std::vector<json*>
 
 }  // namespace
 
-Tools read_tools(FieldReader& fields, Constraint& constraint) {
-  Tools tools;
+void read_tools(FieldReader& fields, Request& request) {
+  Tools& tools = request.tools;
   const bool parallel = fields.boolean("parallel_tool_calls").value_or(true);
   json* list = fields.find("tools");
   if (list == nullptr || (list->is_array() && list->empty())) {
@@ -130,25 +132,24 @@ Tools read_tools(FieldReader& fields, Constraint& constraint) {
     if (choice != nullptr && *choice != "none" && *choice != "auto") {
       fields.fail(Errc::invalid_request, "'tool_choice' needs 'tools'.", "tool_choice");
     }
-    return tools;
+    return;
   }
   if (!list->is_array() || list->size() > kMaxTools) {
     fields.fail(Errc::invalid_request, "'tools' must be an array of at most " + std::to_string(kMaxTools) + " tools.",
                 "tools");
-    return tools;
+    return;
   }
   std::vector<json*> functions;
   for (json& tool : *list) {
     json* function = function_of(fields, tool, "tools[" + std::to_string(functions.size()) + "]");
-    if (function == nullptr) return tools;
+    if (function == nullptr) return;
     functions.push_back(function);
     tools.names.push_back((*function)["name"].get<std::string>());
   }
   read_tool_choice(fields, tools);
-  if (fields.error()) return tools;
-  constrain(fields, tools, functions, parallel, constraint);
+  if (fields.error()) return;
+  constrain(fields, tools, functions, parallel, request);
   if (tools.choice != Tools::Choice::none) tools.json = list->dump();
-  return tools;
 }
 
 void read_template_options(FieldReader& fields, Request& request) {

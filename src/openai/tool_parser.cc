@@ -166,8 +166,8 @@ bool ToolParser::at_open() {
 /// NAME{…} or NAME[ARGS]{…}
 bool ToolParser::in_name(Piece& out) {
   const std::size_t end = held_.find('{');
-  if (end == std::string::npos) {
-    if (held_.size() <= kLongestName) return false;
+  if (end == std::string::npos && held_.size() <= kLongestName) return false;
+  if (end > kLongestName) {
     give_up();
     return true;
   }
@@ -189,13 +189,13 @@ bool ToolParser::in_object(Piece& out) {
   const std::size_t taken = call_.take(held_);
   if (!begun_) candidate_ += held_.substr(0, taken);
   held_.erase(0, taken);
-  if (call_.state() == CallReader::State::failed || (!begun_ && call_.name() && !known(*call_.name()))) {
+  if (!begun_ && call_.name() && known(*call_.name())) begin_call(*call_.name(), out);
+  if (begun_) add_arguments(call_.take_arguments(), out);
+  if (call_.state() == CallReader::State::failed || (!begun_ && call_.name())) {
     give_up();
     return true;
   }
-  if (!begun_ && call_.name()) begin_call(*call_.name(), out);
-  if (begun_) add_arguments(call_.take_arguments(), out);
-  if (call_.state() != CallReader::State::done) return false;
+  if (call_.state() != CallReader::State::done) return !held_.empty();
   if (!has_arguments_) add_arguments("{}", out);
   at_ = At::after;
   return true;

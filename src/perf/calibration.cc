@@ -51,6 +51,40 @@ bool plausible(const StepSample& sample) {
          rows.prefill_tokens + rows.batch > 0;
 }
 
+bool plausible(const Replica& replica) {
+  const ModelShape& shape = replica.shape;
+  const ConstantBounds bounds;
+  const StepConstants& c = replica.constants;
+  struct Range {
+    double value, low, high;
+  };
+  const Range ranges[] = {{shape.parameters, 1, 1e14},
+                          {shape.resident_parameters, 0, 1e15},
+                          {shape.expert_parameters, 0, std::max(shape.resident_parameters, 0.0)},
+                          {static_cast<double>(shape.layers), 1, 10'000},
+                          {static_cast<double>(shape.hidden), 1, 1e6},
+                          {static_cast<double>(shape.q_heads), 1, 1e5},
+                          {static_cast<double>(shape.kv_heads), 1, 1e5},
+                          {static_cast<double>(shape.head_dim), 1, 1e5},
+                          {static_cast<double>(shape.experts), 0, 1e5},
+                          {static_cast<double>(shape.experts_per_token), 0, static_cast<double>(shape.experts)},
+                          {static_cast<double>(replica.tp), 1, 1024},
+                          {replica.flops, 1e6, 1e21},
+                          {replica.bandwidth, 1e6, 1e18},
+                          {replica.memory_bytes, 1e6, 1e18},
+                          {replica.weight_bytes_per_parameter, 0.1, 8},
+                          {replica.kv_bytes_per_value, 0.1, 8},
+                          {replica.activation_bytes, 0.1, 8},
+                          {replica.all_reduce.alpha_s, 0, 1},
+                          {replica.all_reduce.bus_bytes_per_s, 0, 1e18},
+                          {c.mfu, bounds.low.mfu, bounds.high.mfu},
+                          {c.mbu, bounds.low.mbu, bounds.high.mbu},
+                          {c.t0_s, bounds.low.t0_s, bounds.high.t0_s},
+                          {c.t1_s, bounds.low.t1_s, bounds.high.t1_s},
+                          {replica.dollars_per_hour, 0, 1e6}};
+  return std::ranges::all_of(ranges, [](const Range& r) { return r.value >= r.low && r.value <= r.high; });
+}
+
 Calibrator::Calibrator(Replica prior) : prior_(std::move(prior)) {
   const ConstantBounds bounds;
   prior_.constants = clamped(prior_.constants, bounds);

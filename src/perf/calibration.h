@@ -17,6 +17,9 @@ struct StepSample {
 /// Finite, not negative, with at least one row and a time above 0 and up to a minute, within what an engine can hold.
 bool plausible(const StepSample& sample);
 
+/// Every number finite and of a size that real models and machines have.
+bool plausible(const Replica& replica);
+
 /// What fitted constants are held to. Shares above 1 are allowed because a catalogue entry can be conservative, above
 /// all for CPUs whose caches hold a small model.
 struct ConstantBounds {

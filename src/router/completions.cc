@@ -17,10 +17,17 @@ namespace {
 
 constexpr int kClientGone = 499;
 
+/// Small bodies are handled on the spot, unless a schema has to be compiled for them.
 asio::awaitable<Result<PreparedRequest>> prepare(CompletionsContext& context, openai::Endpoint endpoint,
                                                  std::string body) {
-  if (body.size() <= kInlineBytes) co_return prepare_request(context.model, endpoint, body);
-  auto work = [&context, endpoint, &body] { return prepare_request(context.model, endpoint, body); };
+  if (body.size() > kInlineBytes) {
+    auto work = [&context, endpoint, &body] { return prepare_request(context.model, endpoint, body); };
+    co_return co_await run_on(context.tokenizers, work);
+  }
+  auto request = openai::parse_request(endpoint, body);
+  if (!request) co_return std::unexpected(std::move(request.error()));
+  auto work = [&context, &request] { return prepare_parsed(context.model, std::move(*request)); };
+  if (request->sampling.constraint.kind == Constraint::Kind::none) co_return work();
   co_return co_await run_on(context.tokenizers, work);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "grammar/grammar.h"
 #include "router/prompt_chat.h"
 
 namespace baton::router {
@@ -45,6 +46,17 @@ Result<void> check_ids(const ServedModel& model, const PreparedRequest& prepared
     return failure("logit_bias");
   }
   return {};
+}
+
+/// Constraints are compiled here so that a bad one is refused with its field's name, before a worker sees it.
+Result<void> check_constraint(const openai::Request& request) {
+  if (request.sampling.constraint.kind == Constraint::Kind::none) return {};
+  auto compiled = grammar::compile(request.sampling.constraint);
+  if (compiled) return {};
+  Error error = std::move(compiled.error());
+  error.param = request.constraint_field;
+  error.message = "'" + error.param + "': " + error.message;
+  return std::unexpected(std::move(error));
 }
 
 void truncate(const openai::Request& request, std::vector<TokenId>& prompt, std::int64_t limit) {
@@ -114,6 +126,7 @@ Result<PreparedRequest> prepare_request(const ServedModel& model, openai::Endpoi
 
 Result<PreparedRequest> prepare_parsed(const ServedModel& model, openai::Request request) {
   if (auto ok = check_model(model, request.model); !ok) return std::unexpected(std::move(ok.error()));
+  if (auto ok = check_constraint(request); !ok) return std::unexpected(std::move(ok.error()));
   PreparedRequest prepared{.request = std::move(request), .prompts = {}, .echo = {}, .tools = {}};
   openai::Request& parsed = prepared.request;
   prepared.tools = tool_options(model, parsed);

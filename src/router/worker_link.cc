@@ -12,6 +12,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "wire/convert.h"
+#include "wire/convert_perf.h"
 #include "wire/frame.h"
 #include "wire/wire.pb.h"
 
@@ -37,6 +38,14 @@ schedule::WorkerInfo info_of(const wire::HelloReply& reply, const WorkerConfig& 
   info.total_blocks = static_cast<std::int32_t>(reply.total_blocks());
   info.max_batch = static_cast<std::int32_t>(reply.max_batch());
   info.max_context = static_cast<std::int32_t>(reply.max_context());
+  info.gpu_type = reply.gpu_type();
+  // The router's own file wins where it says something: it can be changed without restarting workers.
+  info.zone = config.zone.empty() ? reply.zone() : config.zone;
+  info.rack = config.rack.empty() ? reply.rack() : config.rack;
+  info.spot = config.spot || reply.spot();
+  info.price_per_hour = config.price_per_hour > 0 ? config.price_per_hour : wire::price_from_wire(reply);
+  info.replica = wire::replica_from_wire(reply);
+  if (info.replica) info.replica->dollars_per_hour = info.price_per_hour;
   return info;
 }
 
@@ -245,6 +254,11 @@ Result<void> WorkerLink::on_load(const wire::Load& load) {
   report.running = static_cast<std::int32_t>(load.running());
   report.waiting = static_cast<std::int32_t>(load.waiting());
   report.waiting_prefill_tokens = load.waiting_prefill_tokens();
+  report.samples = wire::samples_from_wire(load);
+  const wire::CacheDelta& cache = load.cache();
+  report.cache = {.added = {cache.added().begin(), cache.added().end()},
+                  .removed = {cache.removed().begin(), cache.removed().end()},
+                  .reset = cache.reset()};
   events_.event(schedule::LoadReport{options_.id, report});
   return {};
 }

@@ -77,6 +77,7 @@ void LifeCycle::dispatch(Request& request, const Ask& ask, const Decision& decis
   ++turns_;
   ++request.dispatched;
   if (request.explain) explain(request, ask, decision);
+  if (observer_) observer_(members_.snapshot(), ask, decision);
   measure_demand(ask, decision);
   if (request.dispatched > 1) ++(request.delivered.empty() ? stats_.retries : stats_.replays);
   if (request.delivered.capacity() == 0) {

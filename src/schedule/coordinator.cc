@@ -20,5 +20,8 @@ std::span<const Command> Coordinator::handle(const Event& event, TimePoint now) 
 TimePoint Coordinator::next_deadline() const { return state_->life.next_deadline(); }
 bool Coordinator::ready() const { return state_->life.ready(); }
 const CoordinatorStats& Coordinator::stats() const { return state_->life.stats(); }
+void Coordinator::observe_placements(PlacementObserver observer) {
+  state_->life.observe_placements(std::move(observer));
+}
 
 }  // namespace baton::schedule

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@
 #include "classify/length.h"
 #include "cluster/worker.h"
 #include "core/clock.h"
+#include "schedule/ask.h"
 #include "schedule/explain.h"
 
 namespace baton::schedule {
@@ -78,6 +80,10 @@ using Command =
     std::variant<SendGenerate, SendPrefill, SendReserve, SendGrant, SendCancel, Deliver, DeliverPrompt, Finish, Fail,
                  Explained>;
 
+/// Sees each placement as it is made: what was known, what was asked, what was decided. For studies; references are
+/// borrowed for the call.
+using PlacementObserver = std::function<void(const cluster::Snapshot&, const Ask&, const Decision&)>;
+
 struct CoordinatorOptions {
   SchedulingConfig scheduling;
   FaultConfig faults;
@@ -126,6 +132,7 @@ class Coordinator {
   /// A prompt could be served now: a prefill and a decode path for one model (or a worker that does both).
   bool ready() const;
   const CoordinatorStats& stats() const;
+  void observe_placements(PlacementObserver observer);
 
  private:
   struct State;

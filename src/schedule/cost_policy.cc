@@ -138,8 +138,8 @@ struct Search {
   void pair(const PrefillCost& p, const DecodeCost& d, const Group& group) {
     if (!d.split || !may_prefill_for(*p.worker, *d.worker, group)) return;
     if (best && best->violation <= 0) {
-      // Pressure and the transfer only add to this.
-      const double least = (p.dollars + p.risk + d.dollars + d.risk) * p.preference * d.preference;
+      // TTFT and the transfer only add to this.
+      const double least = (p.dollars + p.risk + d.dollars + d.risk) * p.preference * d.preference * d.dearth;
       if ((p.tier | d.tier) >= best->tier && least >= best->price) return;
     }
     offer(split_cost(p, d, ask, objectives));
@@ -226,12 +226,16 @@ PathCost local_cost(const DecodeCost& d, const Ask& ask, const Objectives& o) {
 }
 
 std::optional<Decision> CheapestPath::operator()(const Snapshot& snapshot, const Ask& ask) const {
-  const Sides sides = cost_sides(snapshot, ask);
+  Sides sides = cost_sides(snapshot, ask);
   const Objectives objectives(ask);
   std::vector<BestTwo<PrefillCost>> best_prefill(snapshot.groups.size());
   std::vector<BestTwo<DecodeCost>> best_decode(snapshot.groups.size());
   for (const PrefillCost& p : sides.prefill) best_prefill[p.worker->group].offer(p, half(p, objectives));
-  for (const DecodeCost& d : sides.decode) best_decode[d.worker->group].offer(d, half(d, objectives));
+  for (DecodeCost& d : sides.decode) {
+    const PathCost alone = half(d, objectives);
+    d.dearth = 1 + kPressureWeight * alone.pressure * alone.pressure;
+    best_decode[d.worker->group].offer(d, alone);
+  }
   Search search{ask, objectives};
   const auto meet = [&](const PrefillCost* p, const DecodeCost* d) {
     if (p != nullptr && d != nullptr) search.pair(*p, *d, snapshot.groups[d->worker->group]);

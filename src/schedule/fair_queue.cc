@@ -14,7 +14,7 @@ constexpr std::int64_t kMostSteps = 1000;  // of ageing
 
 }  // namespace
 
-/// A tenant that was away starts where the least served of those present are.
+/// A tenant that was away starts where the least served of those present are, their running requests not counted.
 FairQueue::Tenant& FairQueue::enter(std::uint64_t id) {
   if (tenants_.size() >= kMaxTenants && !tenants_.contains(id)) {
     std::erase_if(tenants_, [](const auto& entry) { return entry.second.present == 0; });
@@ -23,7 +23,8 @@ FairQueue::Tenant& FairQueue::enter(std::uint64_t id) {
   if (tenant.present++ == 0) {
     double least = -1;
     for (const auto& [other, state] : tenants_) {
-      if (other != id && state.present > 0 && (least < 0 || state.served < least)) least = state.served;
+      const double settled = state.served - state.open;
+      if (other != id && state.present > 0 && (least < 0 || settled < least)) least = settled;
     }
     tenant.served = std::max(tenant.served, least);
   }
@@ -86,14 +87,18 @@ std::size_t FairQueue::ahead_of(std::int32_t priority, std::uint64_t tenant) con
 void FairQueue::charge(Request& request, double expected_output) {
   request.charged = kInputWeight * static_cast<double>(request.tokens()) + kOutputWeight * expected_output;
   request.delivered_when_charged = request.delivered.size();
-  enter(request.tenant).served += request.charged;
+  Tenant& tenant = enter(request.tenant);
+  tenant.served += request.charged;
+  tenant.open += request.charged;
 }
 
 void FairQueue::settle(Request& request) {
   if (request.charged <= 0) return;
   const auto output = static_cast<double>(request.delivered.size() - request.delivered_when_charged);
   const auto input = static_cast<double>(request.spec->tokens.size() + request.delivered_when_charged);
-  tenants_.at(request.tenant).served += kInputWeight * input + kOutputWeight * output - request.charged;
+  Tenant& tenant = tenants_.at(request.tenant);
+  tenant.served += kInputWeight * input + kOutputWeight * output - request.charged;
+  tenant.open -= request.charged;
   leave(request.tenant);
   request.charged = 0;
 }

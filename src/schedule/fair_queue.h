@@ -15,7 +15,7 @@ namespace baton::schedule {
 ///
 /// Fairness is the virtual token counter (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024): each
 /// tenant's counter grows by the tokens served to it, output weighing twice as much as input; a tenant that was away
-/// comes back at the level of those that were served meanwhile, so that nobody saves up. Output is charged as
+/// comes back at the level of what was fully served to the others meanwhile, so that nobody saves up. Output is charged as
 /// predicted when a request starts and corrected when it ends.
 class FairQueue {
  public:
@@ -41,6 +41,7 @@ class FairQueue {
  private:
   struct Tenant {
     double served = 0;         ///< virtual tokens
+    double open = 0;           ///< of them charged and not settled
     std::int32_t present = 0;  ///< requests waiting or charged
   };
   using Line = std::map<std::uint64_t, Request*>;  ///< by order of arrival

@@ -35,6 +35,7 @@ class LifeCycle {
   TimePoint next_deadline() const { return timers_.empty() ? kNever : std::get<TimePoint>(*timers_.begin()); }
   bool ready() const;
   const CoordinatorStats& stats() const { return stats_; }
+  void observe_placements(PlacementObserver observer) { observer_ = std::move(observer); }
 
  private:
   /// Failed hand-overs after which one worker does the whole request.
@@ -116,6 +117,7 @@ class LifeCycle {
   using TimerEntry = std::tuple<TimePoint, std::uint64_t, RequestId>;
 
   CoordinatorOptions options_;
+  PlacementObserver observer_;
   Policy policy_;
   cluster::Membership members_;
   std::unordered_map<RequestId, Request> requests_;

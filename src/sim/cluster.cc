@@ -44,6 +44,7 @@ Cluster::Cluster(const SimOptions& options, const Workload& workload)
   if (result_.classes.empty()) result_.classes.emplace_back().name = "default";
   result_.gaps.resize(result_.classes.size());
   judge_classes();
+  if (options_.record) log_.emplace(options_.record, seeded(options_.coordinator, options_.seed));
 }
 
 /// A request is judged by the class that its true length puts it in, whatever the Coordinator believed.
@@ -123,14 +124,7 @@ void Cluster::happen(const Happening& h) {
       return schedule_links();
     case kCommit: return commit(AttemptId{h.data});
     case kDelivered: return delivered(AttemptId{h.data});
-    case kReport:
-      if (closing_) return;
-      maybe_report(h.worker);
-      queue_.push(now_ + (nodes_[h.worker].worker->held() > 0 && options_.fidelity == Fidelity::batch
-                              ? options_.report_min
-                              : options_.report_max),
-                  kind_of(kReport, h.worker), h.worker, 0);
-      return;
+    case kReport: return report_timer(h.worker);
     case kFault: return fault(options_.faults[h.data]);
     case kBack:
       if (nodes_[h.worker].worker == nullptr && !closing_) come_up(h.worker);
@@ -182,7 +176,7 @@ std::int32_t Cluster::output_tokens(const GenerationSpec& spec) const {
 void Cluster::feed(const schedule::Event& event) {
   const TimePoint at = time_point(now_);
   const auto commands = coordinator_.handle(event, at);
-  if (options_.observe) options_.observe(event, at, commands);
+  if (log_) log_->write(event, at, commands);
   for (const schedule::Command& command : commands) {
     std::visit([this](const auto& c) { obey(c); }, command);
   }

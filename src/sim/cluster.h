@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "sim/event_queue.h"
@@ -40,6 +41,7 @@ class Cluster final : public WorkerPort {
     double slow = 1;
     Random noise;
     Nanos up_since = 0, last_report = -1;
+    bool timer = false;  ///< a kReport is on its way
     cluster::WorkerLoad reported;
     std::vector<AttemptId> pushes;  ///< out of here
   };
@@ -89,6 +91,8 @@ class Cluster final : public WorkerPort {
   void delivered(AttemptId attempt);
   void drop_handover(AttemptId attempt);
   void maybe_report(std::uint32_t worker);
+  void report_timer(std::uint32_t worker);
+  void start_timer(std::uint32_t worker, Nanos delay);
   void come_up(std::uint32_t worker);
   void die(std::uint32_t worker, Nanos back_after);
   void fault(const Fault& fault);
@@ -103,6 +107,7 @@ class Cluster final : public WorkerPort {
   SimOptions options_;
   const Workload& workload_;
   schedule::Coordinator coordinator_;
+  std::optional<schedule::EventWriter> log_;
   EventQueue queue_;
   Links links_;
   Nanos now_ = 0;

@@ -47,6 +47,7 @@ void Cluster::deliver_to_worker(std::uint32_t index, std::uint64_t slot) {
   }
   schedule_links();
   maybe_report(index);
+  if (!node.timer) start_timer(index, options_.report_min);
 }
 
 // ---- workers to router ------------------------------------------------------------------------------------------
@@ -131,6 +132,23 @@ void Cluster::maybe_report(std::uint32_t index) {
   to_router(index, slot);
 }
 
+/// Sees to a report in time although nothing happens. An idle worker whose load is known falls silent: it would only
+/// repeat itself.
+void Cluster::report_timer(std::uint32_t index) {
+  Node& node = nodes_[index];
+  node.timer = false;
+  if (closing_) return;
+  maybe_report(index);
+  const bool busy = node.worker->held() > 0;
+  if (!busy && node.worker->load().free_blocks == node.reported.free_blocks && node.reported.running == 0) return;
+  start_timer(index, busy && options_.fidelity == Fidelity::batch ? options_.report_min : options_.report_max);
+}
+
+void Cluster::start_timer(std::uint32_t index, Nanos delay) {
+  nodes_[index].timer = true;
+  queue_.push(now_ + delay, kind_of(kReport, index), index, 0);
+}
+
 void Cluster::come_up(std::uint32_t index) {
   Node& node = nodes_[index];
   const WorkerSpec& spec = options_.workers[index];
@@ -144,8 +162,7 @@ void Cluster::come_up(std::uint32_t index) {
   info.incarnation = node.incarnation;
   feed(schedule::WorkerUp{WorkerId{index}, std::move(info)});
   // Spread out, as workers do not start at one instant.
-  queue_.push(now_ + 1 + static_cast<Nanos>(mix64(index) % static_cast<std::uint64_t>(options_.report_min)),
-              kind_of(kReport, index), index, 0);
+  start_timer(index, 1 + static_cast<Nanos>(mix64(index) % static_cast<std::uint64_t>(options_.report_min)));
 }
 
 void Cluster::die(std::uint32_t index, Nanos back_after) {
@@ -234,14 +251,14 @@ std::vector<Fault> spot_losses(const std::vector<WorkerSpec>& workers, double pe
 
 /// What the link table says of two workers' places; the router assumes the same.
 double Cluster::path_bytes_per_s(std::uint32_t from, std::uint32_t to) const {
-  const LinkConfig& links = options_.coordinator.scheduling.links;
+  const SchedulingConfig& scheduling = options_.coordinator.scheduling;
   const cluster::WorkerInfo& a = options_.workers[from].info;
   const cluster::WorkerInfo& b = options_.workers[to].info;
   constexpr double kBytesPerGigabit = 1e9 / 8;
-  if (!a.host_id.empty() && a.host_id == b.host_id) return links.host_gbps * kBytesPerGigabit;
-  if (a.zone != b.zone) return links.remote_gbps * kBytesPerGigabit;
+  if (!a.host_id.empty() && a.host_id == b.host_id) return scheduling.host_link_gbps * kBytesPerGigabit;
+  if (!a.zone.empty() && !b.zone.empty() && a.zone != b.zone) return scheduling.remote_link_gbps * kBytesPerGigabit;
   const bool same_rack = !a.rack.empty() && a.rack == b.rack;
-  return (same_rack ? links.rack_gbps : links.zone_gbps) * kBytesPerGigabit;
+  return (same_rack ? scheduling.rack_link_gbps : scheduling.zone_link_gbps) * kBytesPerGigabit;
 }
 
 void Cluster::begin_push(std::uint32_t worker, AttemptId attempt, std::uint32_t to) {

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "schedule/coordinator.h"
+#include "schedule/event_log.h"
 #include "sim/histogram.h"
 #include "sim/worker.h"
 #include "sim/workload.h"
@@ -46,8 +46,7 @@ struct SimOptions {
   std::int32_t default_max_tokens = 4096;        ///< of requests that ask for nothing
   bool knows_lengths = false;                    ///< the router is told each output's length in advance (an oracle)
   std::uint32_t samples_per_report = 4;          ///< step times a report carries
-  /// Sees every event before the Coordinator does and the commands after; for recording. May be empty.
-  std::function<void(const schedule::Event&, TimePoint, std::span<const schedule::Command>)> observe;
+  schedule::EventWriter::Sink record;            ///< takes an event log of the run; may be empty
 };
 
 struct RequestOutcome {

@@ -35,8 +35,10 @@ std::size_t draw(Random& random, const std::vector<Item>& items, double Item::* 
   return items.size() - 1;
 }
 
+/// Log-uniform: the last cell of a long tail is wide, and most of it lies at its lower end.
 std::int32_t between(Random& random, std::int32_t low, std::int32_t high) {
-  return low + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(high - low) + 1));
+  const double ratio = (high + 1.0) / low;
+  return std::min(high, static_cast<std::int32_t>(low * std::pow(ratio, random.uniform())));
 }
 
 /// Turns gaps of a constant rate into arrivals that follow the hours' shape: time passes faster when more come.

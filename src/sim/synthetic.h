@@ -17,7 +17,7 @@ struct Tenant {
   std::int32_t max_tokens = 0;     ///< what it asks for; 0: nothing
 };
 
-/// Cells of a joint histogram of prompt and output lengths; drawn by weight, uniformly inside.
+/// Cells of a joint histogram of prompt and output lengths; drawn by weight, log-uniformly inside.
 struct LengthCell {
   std::int32_t prompt_min = 1, prompt_max = 1, output_min = 1, output_max = 1;
   double weight = 1;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "wire/convert_perf.h"
 #include "wire/frame.h"
 #include "wire/wire.pb.h"
 
@@ -324,7 +325,8 @@ Result<void> validate(const HelloReply& reply) {
                                      Text{"gpu_type", reply.gpu_type().size()},
                                      Text{"transport", reply.transport().size()},
                                      Text{"data_address", reply.data_address().size()},
-                                     Text{"host_id", reply.host_id().size()}}) {
+                                     Text{"host_id", reply.host_id().size()}, Text{"zone", reply.zone().size()},
+                                     Text{"rack", reply.rack().size()}}) {
     if (auto ok = check_bytes(field, bytes, kMaxNameBytes); !ok) return ok;
   }
   return {};
@@ -338,6 +340,8 @@ Result<void> validate(const Load& load) {
       {"waiting", static_cast<double>(load.waiting()), 0, kIntMax},
       {"reserved", static_cast<double>(load.reserved()), 0, kIntMax},
       {"draining_blocks", static_cast<double>(load.draining_blocks()), 0, kIntMax},
+      {"cache.added", static_cast<double>(load.cache().added_size()), 0, kMaxCacheHashes},
+      {"cache.removed", static_cast<double>(load.cache().removed_size()), 0, kMaxCacheHashes},
   });
   if (violation) return *violation;
   return {};

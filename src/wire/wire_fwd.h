@@ -3,6 +3,7 @@
 /// Forward declarations of the generated messages, so that headers need not include wire/wire.pb.h.
 namespace baton::wire {
 
+class CostModel;
 class Envelope;
 class Failed;
 class Grant;
@@ -14,6 +15,7 @@ class PromptScores;
 class Sampling;
 class Spec;
 class Step;
+class StepSample;
 class Ticket;
 class Token;
 enum RoleCode : int;

@@ -13,6 +13,7 @@
 #include "aio/task_group.h"
 #include "core/log.h"
 #include "wire/convert.h"
+#include "wire/convert_perf.h"
 #include "wire/frame.h"
 #include "wire/wire.pb.h"
 
@@ -167,6 +168,12 @@ class ControlImpl final : public Control {
     reply.set_transport(identity_.transport);
     reply.set_data_address(identity_.data_address);
     reply.set_host_id(identity_.host_id);
+    reply.set_gpu_count(static_cast<std::uint32_t>(identity_.gpu_count));
+    reply.set_zone(identity_.zone);
+    reply.set_rack(identity_.rack);
+    reply.set_spot(identity_.spot);
+    reply.set_price_per_hour(identity_.price_per_hour);
+    if (identity_.replica) *reply.mutable_cost_model() = wire::to_wire(*identity_.replica);
     return wire::encode_frame(envelope);
   }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +11,7 @@
 #include "aio/asio.h"
 #include "baton/types.h"
 #include "grammar/grammar.h"
+#include "perf/replica.h"
 #include "worker/engine_loop.h"
 
 namespace baton::worker {
@@ -29,6 +31,11 @@ struct Identity {
   std::string transport;
   std::string data_address;
   std::string host_id;
+  std::int32_t gpu_count = 1;
+  std::string zone, rack;
+  bool spot = false;
+  double price_per_hour = 0;             ///< 0: unknown
+  std::optional<perf::Replica> replica;  ///< absent: unknown
 };
 
 struct ControlOptions {

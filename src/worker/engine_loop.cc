@@ -134,11 +134,13 @@ void EngineLoop::handle(const CancelIn& command) {
 
 void EngineLoop::handle(const ConnectionOpened& command) {
   connections_.try_emplace(command.connection);
+  uninformed_.insert(command.connection);
   last_report_ = {};  // the newcomer needs a load report
 }
 
 void EngineLoop::handle(const ConnectionClosed& command) {
   connections_.erase(command.connection);
+  uninformed_.erase(command.connection);
   std::vector<engine::SequenceId> gone;
   for (const auto& [sequence, attempt] : attempts_) {
     if (attempt.key.connection == command.connection) gone.push_back(sequence);
@@ -260,7 +262,10 @@ void EngineLoop::on(const transfer::Drained& event) {
 // ---- the step --------------------------------------------------------------------------------------------------
 
 void EngineLoop::step() {
-  for (const auto& event : engine_.step()) std::visit([this](const auto& e) { on_event(e); }, event);
+  const TimePoint began = Clock::now();
+  const auto events = engine_.step();
+  note_step(std::chrono::duration<double>(Clock::now() - began).count());
+  for (const auto& event : events) std::visit([this](const auto& e) { on_event(e); }, event);
   settle_sends();
   for (auto& [connection, tokens] : connections_) {
     if (tokens.empty()) continue;
@@ -363,37 +368,6 @@ void EngineLoop::expire(TimePoint now) {
 }
 
 // ---- reports ---------------------------------------------------------------------------------------------------
-
-void EngineLoop::report_load(TimePoint now) {
-  const auto load = engine_.load();
-  const bool changed = load.free_blocks != reported_.free_blocks || load.running != reported_.running ||
-                       load.waiting != reported_.waiting || load.reserved != reported_.reserved ||
-                       load.draining_blocks != reported_.draining_blocks;
-  const auto since = now - last_report_;
-  if (last_report_ != TimePoint{} && since < (changed ? options_.load_min_interval : options_.load_max_interval))
-    return;
-  last_report_ = now;
-  reported_ = load;
-  const auto stats = service_.stats();
-  wire::Envelope envelope;
-  auto& out = *envelope.mutable_load();
-  out.set_free_blocks(static_cast<std::uint32_t>(load.free_blocks + load.cached_blocks));
-  out.set_cached_blocks(static_cast<std::uint32_t>(load.cached_blocks));
-  out.set_running(static_cast<std::uint32_t>(load.running));
-  out.set_waiting(static_cast<std::uint32_t>(load.waiting));
-  out.set_waiting_prefill_tokens(static_cast<std::uint32_t>(load.waiting_prefill_tokens));
-  out.set_reserved(static_cast<std::uint32_t>(load.reserved));
-  out.set_draining_blocks(static_cast<std::uint32_t>(load.draining_blocks));
-  out.set_kv_bytes_sent(stats.bytes_sent);
-  out.set_kv_bytes_received(stats.bytes_received);
-  out.set_steps(load.steps);
-  out.set_prefill_tokens(load.prefill_tokens);
-  out.set_decode_tokens(load.decode_tokens);
-  out.set_prefix_hit_tokens(load.prefix_hit_tokens);
-  out.set_preemptions(load.preemptions);
-  const auto bytes = framed(envelope);
-  for (const auto& [connection, tokens] : connections_) sink_(connection, bytes);
-}
 
 void EngineLoop::update_idle() {
   idle_.store(attempts_.empty() && sends_.empty() && grants_.empty());

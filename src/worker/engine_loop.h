@@ -1,17 +1,21 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "aio/bounded_queue.h"
 #include "engine/engine.h"
+#include "perf/calibration.h"
 #include "transfer/service.h"
+#include "wire/wire_fwd.h"
 #include "worker/commands.h"
 
 namespace baton::worker {
@@ -98,6 +102,8 @@ class EngineLoop {
   void send_failed(AttemptKey key, const Error& error);
   void expire(TimePoint now);
   void report_load(TimePoint now);
+  void note_step(double seconds);
+  void send_load(wire::Envelope& envelope);
   void update_idle();
   TimePoint next_wake(TimePoint now) const;
 
@@ -118,6 +124,9 @@ class EngineLoop {
   std::vector<engine::SequenceId> failed_sends_;
   std::map<ConnectionId, std::vector<TokenOut>> connections_;  ///< tokens of the current step, by connection
   engine::EngineLoad reported_;
+  enum StepKind : std::size_t { kPrefillStep, kDecodeStep, kMixedStep, kStepKinds };
+  std::array<std::optional<perf::StepSample>, kStepKinds> samples_;  ///< the latest of each kind since the last report
+  std::set<ConnectionId> uninformed_;  ///< connections that were not told yet what the prefix cache holds
   TimePoint last_report_{};
   std::uint64_t transfer_counter_ = 0;
   std::uint64_t transfer_salt_;

@@ -32,7 +32,9 @@ class WorkerImpl final : public Worker {
     const auto& worker = options_.worker;
     max_batch_ = worker.max_batch > 0 ? worker.max_batch : kDefaultMaxBatch;
     KvLayout layout = runner_->kv_layout(options_.scheduling.block_tokens);
-    const auto blocks = choose_blocks(layout, worker.kv_cache_gib, max_batch_, runner_->info().max_context);
+    const auto blocks = options_.blocks > 0 ? Result<std::int32_t>(options_.blocks)
+                                            : choose_blocks(layout, worker.kv_cache_gib, max_batch_,
+                                                            runner_->info().max_context);
     if (!blocks) return std::unexpected(blocks.error());
     layout.blocks = *blocks;
 
@@ -104,7 +106,13 @@ class WorkerImpl final : public Worker {
             .gpu_type = worker.gpu_type,
             .transport = service_->transport(),
             .data_address = service_->address(),
-            .host_id = transfer::host_identity()};
+            .host_id = transfer::host_identity(),
+            .gpu_count = worker.gpu_count,
+            .zone = worker.zone,
+            .rack = worker.rack,
+            .spot = worker.spot,
+            .price_per_hour = options_.replica ? options_.replica->dollars_per_hour : worker.price_per_hour,
+            .replica = options_.replica};
   }
 
   void poll_drained() {

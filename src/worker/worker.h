@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "baton/config.h"
@@ -11,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/runner.h"
 #include "grammar/grammar.h"
+#include "perf/replica.h"
 
 namespace baton::worker {
 
@@ -24,6 +26,8 @@ struct WorkerOptions {
   std::shared_ptr<const grammar::Vocabulary> vocabulary;  ///< null: no constrained output
   bool checksum = false;  ///< checksum every KV slab of a hand-over
   std::chrono::milliseconds drain_timeout{30'000};
+  std::int32_t blocks = 0;               ///< of the KV pool; 0: choose_blocks()
+  std::optional<perf::Replica> replica;  ///< what the cost model takes this worker for; absent: routers must guess
 };
 
 /// One worker: engine thread, transfer thread and a control thread (the one in run()).

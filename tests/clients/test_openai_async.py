@@ -52,16 +52,26 @@ def test_cancelled_tasks_leave_the_server_idle(cluster):
         time.sleep(0.05)
 
 
+async def occupy(narrow, client):
+    """One request in the only slot and one in the only place of the queue, both of many tokens."""
+    options = dict(model=MODEL, prompt="x", max_tokens=900, extra_body={"ignore_eos": True})
+    while True:
+        running = await client.completions.create(**options, stream=True)
+        await anext(running)
+        waiting = asyncio.create_task(client.completions.create(**options))
+        for _ in range(50):
+            await asyncio.sleep(0.01)
+            if 'baton_queue_requests{shard="0"} 1' in await asyncio.to_thread(lambda: narrow.get("/metrics")[1]):
+                return running, waiting
+        waiting.cancel()  # the first one ended too soon
+        await running.close()
+
+
 def overload(narrow, scenario):
-    """Runs `scenario(client)` while one request occupies the only slot and one the only place in the queue."""
+    """Runs `scenario(client)` against a server that is full."""
     async def body():
         async with narrow.async_client() as client:
-            options = dict(model=MODEL, prompt="x", max_tokens=400, extra_body={"ignore_eos": True})
-            running = await client.completions.create(**options, stream=True)
-            await anext(running)
-            waiting = asyncio.create_task(client.completions.create(**options))
-            while 'baton_queue_requests{shard="0"} 1' not in await asyncio.to_thread(lambda: narrow.get("/metrics")[1]):
-                await asyncio.sleep(0.01)
+            running, waiting = await occupy(narrow, client)
             try:
                 return await scenario(client)
             finally:

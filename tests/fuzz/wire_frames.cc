@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "wire/convert.h"
+#include "wire/convert_perf.h"
 #include "wire/frame.h"
 #include "wire/wire.pb.h"
 
@@ -24,10 +25,18 @@ void convert(const Envelope& envelope) {
     case Envelope::kHello:
       (void)negotiate_version(envelope.hello().version_min(), envelope.hello().version_max());
       return;
-    case Envelope::kHelloReply: (void)validate(envelope.hello_reply()); return;
+    case Envelope::kHelloReply:
+      (void)validate(envelope.hello_reply());
+      if (const auto r = replica_from_wire(envelope.hello_reply()); r && !perf::plausible(*r)) std::abort();
+      return;
     case Envelope::kTicket: (void)validate(envelope.ticket()); return;
     case Envelope::kGrant: (void)validate(envelope.grant()); return;
-    case Envelope::kLoad: (void)validate(envelope.load()); return;
+    case Envelope::kLoad:
+      (void)validate(envelope.load());
+      for (const auto& sample : samples_from_wire(envelope.load())) {
+        if (!perf::plausible(sample)) std::abort();
+      }
+      return;
     case Envelope::kHanded: (void)validate(envelope.handed()); return;
     case Envelope::kPrefilled: (void)validate(envelope.prefilled()); return;
     case Envelope::kFailed:

@@ -51,6 +51,7 @@ struct FakeWorkerOptions {
   int fault_after_tokens = 3;
   bool forever = false;    ///< repeat the script until max_tokens
   bool keep_specs = true;  ///< for specs()
+  bool seed_makes_unlikely = false;  ///< logprobs are lower by seed % 7
   std::shared_ptr<FakeFabric> fabric = std::make_shared<FakeFabric>();
   std::string auth_token = {};
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "schedule/coordinator.h"
+#include "schedule/placement.h"
 
 /// Text cases for the Coordinator: a line is an event; the lines after it that start with ">" are the commands it must
 /// give, in order and no others. The language is described in tests/scenario/schedule/README.md.
@@ -90,7 +91,9 @@ class ScenarioPlayer {
  private:
   static CoordinatorOptions options_of(const Words& words) {
     CoordinatorOptions options;
-    if (words.text("policy", "") == "round_robin") options.scheduling.policy = PlacementPolicy::round_robin;
+    options.scheduling.policy = policy_of(words.text("policy", "least_loaded"));
+    options.scheduling.worker_queue = std::chrono::milliseconds(words.number("worker_queue", 1'000));
+    options.scheduling.shed_ttft_factor = static_cast<double>(words.number("shed", 10));
     options.scheduling.local_below_tokens = static_cast<std::int32_t>(words.number("local_below", 0));
     options.faults.role_fallback = words.number("fallback", 1) != 0;
     options.faults.max_attempts = static_cast<std::int32_t>(words.number("attempts", 4));
@@ -99,6 +102,14 @@ class ScenarioPlayer {
     options.queue_timeout = std::chrono::milliseconds(words.number("queue_timeout", 60'000));
     options.restart_grace = std::chrono::milliseconds(words.number("grace", 5'000));
     return options;
+  }
+
+  static PlacementPolicy policy_of(const std::string& name) {
+    for (const auto policy : {PlacementPolicy::round_robin, PlacementPolicy::least_loaded,
+                              PlacementPolicy::power_of_two, PlacementPolicy::prefix_aware, PlacementPolicy::cost}) {
+      if (policy_name(make_policy(policy)) == name) return policy;
+    }
+    throw std::runtime_error("unknown policy " + name);
   }
 
   WorkerId worker(const std::string& name) {
@@ -144,8 +155,13 @@ class ScenarioPlayer {
     spec->sampling.max_tokens = static_cast<std::int32_t>(words.number("max", 8));
     spec->sampling.prompt_logprobs = static_cast<std::int32_t>(words.number("prompt_logprobs", -1));
     const std::int64_t deadline = words.number("deadline", -1);
-    return {RequestId{id(words.plain.at(1))}, spec,
-            deadline < 0 ? kNever : now_ + std::chrono::milliseconds(deadline)};
+    Arrive event{RequestId{id(words.plain.at(1))}, spec,
+                 deadline < 0 ? kNever : now_ + std::chrono::milliseconds(deadline)};
+    event.features.named_class = words.text("class", "");
+    event.features.priority = static_cast<std::int32_t>(words.number("priority", 0));
+    event.features.key = static_cast<std::uint64_t>(words.number("tenant", 0));
+    event.explain = words.number("explain", 0) != 0;
+    return event;
   }
 
   static WorkerInfo info_of(const Words& words) {
@@ -159,6 +175,10 @@ class ScenarioPlayer {
     info.total_blocks = static_cast<std::int32_t>(words.number("blocks", 1000));
     info.max_context = static_cast<std::int32_t>(words.number("context", 4096));
     info.max_batch = static_cast<std::int32_t>(words.number("batch", 8));
+    info.spot = words.number("spot", 0) != 0;
+    info.zone = words.text("zone", "");
+    info.rack = words.text("rack", "");
+    info.price_per_hour = static_cast<double>(words.number("cents", 0)) / 100;
     return info;
   }
 
@@ -237,7 +257,7 @@ class ScenarioPlayer {
         {"arrived", s.arrived},   {"finished", s.finished},   {"decode_workers", s.decode_workers},
         {"failed", s.failed},     {"abandoned", s.abandoned}, {"retries", s.retries},
         {"replays", s.replays},   {"split", s.split},         {"local", s.local},
-        {"kv_bytes", s.kv_bytes}, {"ready", coordinator_.ready()}};
+        {"kv_bytes", s.kv_bytes}, {"ready", coordinator_.ready()}, {"fallbacks", s.fallbacks}};
     std::string out = "stats";
     for (const auto& [key, unused] : words.options) out += " " + key + "=" + std::to_string(values.at(key));
     return out;

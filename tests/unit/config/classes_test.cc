@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -258,6 +260,48 @@ TEST(Classes, that_stay_empty_or_prefer_what_is_not_there_earn_a_note) {
   EXPECT_THAT(config.notes, ElementsAre(AllOf(HasSubstr("classes[0].models"), HasSubstr("\"m\"")),
                                         HasSubstr("classes[1].prefer_decode_gpus: no worker has a GPU of type"),
                                         HasSubstr("classes[1].fallback: never used")));
+}
+
+/// The first class that takes a request of these lengths; the number of classes if none does.
+std::size_t taker(const std::vector<ClassConfig>& classes, int prompt, int output) {
+  std::size_t i = 0;
+  while (i < classes.size() &&
+         !(classes[i].prompt_tokens.contains(prompt) && classes[i].output_tokens.contains(output))) {
+    ++i;
+  }
+  return i;
+}
+
+TEST(Classes, are_refused_as_unreachable_exactly_when_trying_every_request_says_so) {
+  constexpr int kBeyond = 9;  // ranges end at 8 at most, or never
+  std::mt19937 random(7);
+  const auto draw = [&](int below) { return static_cast<std::int32_t>(random() % static_cast<unsigned>(below)); };
+  const auto range = [&] {
+    const std::int32_t min = draw(6);
+    return TokenRange{min, draw(3) == 0 ? 0 : std::max(min, 1) + 1 + draw(3)};
+  };
+  const auto text = [](const TokenRange& r) {
+    return "{min: " + std::to_string(r.min) + (r.max == 0 ? "}" : ", max: " + std::to_string(r.max) + "}");
+  };
+  for (int round = 0; round < 300; ++round) {
+    std::vector<ClassConfig> classes(6);
+    std::string yaml = "classes:\n";
+    for (ClassConfig& entry : classes) {
+      entry.prompt_tokens = range();
+      entry.output_tokens = range();
+      yaml += "  - {name: c" + std::to_string(&entry - classes.data()) +
+              ", prompt_tokens: " + text(entry.prompt_tokens) + ", output_tokens: " + text(entry.output_tokens) + "}\n";
+    }
+    std::vector<bool> gets_some(classes.size() + 1, false);
+    for (int prompt = 1; prompt <= kBeyond; ++prompt) {
+      for (int output = 1; output <= kBeyond; ++output) gets_some[taker(classes, prompt, output)] = true;
+    }
+    std::vector<testing::Matcher<std::string>> expected;
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      if (!gets_some[i]) expected.push_back(HasSubstr("\"c" + std::to_string(i) + "\" can get no request"));
+    }
+    ASSERT_THAT(problems_of(yaml), testing::ElementsAreArray(expected)) << yaml;
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "config/config.h"
@@ -57,6 +59,23 @@ TEST(Samples, heterogeneous_70b_loads_the_dynamo_style_file) {
   EXPECT_EQ(config.model_path, "");
   ASSERT_EQ(config.notes.size(), 1U);
   EXPECT_EQ(config.notes[0], "kv_transfer.backend: nixl is read as ucx");
+}
+
+TEST(Samples, the_classes_of_the_scheduling_document_load_without_a_note) {
+  std::ifstream file(BATON_SOURCE_DIR "/docs/scheduling.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string document = text.str();
+  const std::string fence = "```yaml\nslo:";
+  const std::size_t begin = document.find(fence);
+  ASSERT_NE(begin, std::string::npos);
+  const std::size_t from = begin + fence.find("slo:");
+  const std::string example = document.substr(from, document.find("```", from) - from);
+  const auto config = parse_config("model: m\nworkers: [{host: h, gpu_type: H100_SXM5}]\n" + example, "example.yaml");
+  ASSERT_TRUE(config) << format_problems(config.error());
+  EXPECT_EQ(config->classes.size(), 4U);
+  EXPECT_EQ(config->slo, (SloConfig{.ttft_ms = 2000, .itl_ms = 80}));
+  EXPECT_TRUE(config->notes.empty());
 }
 
 }  // namespace

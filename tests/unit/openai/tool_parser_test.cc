@@ -57,7 +57,6 @@ void expect_all(const std::vector<Case>& cases) {
   std::mt19937 random(7);
   for (const Case& c : cases) {
     const ToolParser::Options options{.format = c.format, .names = {"f", "g"}, .named = "f"};
-    ToolParser whole(options);
     EXPECT_EQ(parse(options, c.text, random, c.text.size() + 1), c.expected) << c.text;
     for (int i = 0; i < 30; ++i) EXPECT_EQ(parse(options, c.text, random, 1 + i), c.expected) << c.text;
   }
@@ -89,6 +88,8 @@ TEST(ToolParser, gives_back_what_is_no_hermes_call) {
         "<tool_call>{,}", "<tool_call>{\"name\":\"\"}", "<tool_call>{\"a\":}", "<tool_call>{\"name\":\"\\x\"}"}) {
     expect_all({{h, text, {text, {}}}});
   }
+  // A call is announced as soon as its name is known, whatever comes behind.
+  expect_all({{h, R"(<tool_call>{"name":"f"x})", {"}", {{"f", ""}}}}});
   // A call that was announced stays, with the arguments as far as they came.
   expect_all({{h, R"(<tool_call>{"name":"f","arguments":{"a":)", {"", {{"f", R"({"a":)"}}}}});
 }

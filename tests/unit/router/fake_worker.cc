@@ -48,6 +48,7 @@ struct FakeWorker::State : std::enable_shared_from_this<FakeWorker::State> {
   void on_submit(const std::shared_ptr<Peer>& peer, std::uint64_t attempt, const wire::Spec& spec);
   void spawn_generate(const std::shared_ptr<Peer>& peer, std::uint64_t attempt, int first, int count);
   void report_prefilled(Peer& peer, std::uint64_t attempt);
+  void report_prompt_logprobs(Peer& peer, std::uint64_t attempt, const GenerationSpec& spec);
   bool misbehave(Peer& peer, std::uint64_t attempt);
   wire::Envelope hello_reply() const;
   TokenOut token_at(std::uint64_t attempt, int index, int max_tokens) const;
@@ -207,6 +208,20 @@ void FakeWorker::State::report_prefilled(Peer& peer, std::uint64_t attempt) {
   peer.send(envelope);
 }
 
+/// Prompt token i has logprob -i, and token 65 as the better alternative.
+void FakeWorker::State::report_prompt_logprobs(Peer& peer, std::uint64_t attempt, const GenerationSpec& spec) {
+  if (spec.sampling.prompt_logprobs < 0) return;
+  PromptLogprobs logprobs{.attempt = AttemptId{attempt}, .first = 0, .tokens = {}};
+  for (std::int32_t i = 0; i < spec.prompt_tokens(); ++i) {
+    const TokenLogprob token{spec.tokens[static_cast<std::size_t>(i)], static_cast<float>(-i)};
+    logprobs.tokens.push_back({token, {}});
+    if (i > 0) logprobs.tokens.back().top = {{65, -0.25F}, token};
+  }
+  wire::Envelope envelope;
+  *envelope.mutable_prompt_scores() = wire::to_wire(logprobs);
+  peer.send(envelope);
+}
+
 /// Sends `count` tokens from output index `first`, one Step each, while the attempt is alive.
 asio::awaitable<void> FakeWorker::State::generate(std::shared_ptr<Peer> peer, std::uint64_t attempt, int first,
                                                   int count) {
@@ -215,7 +230,11 @@ asio::awaitable<void> FakeWorker::State::generate(std::shared_ptr<Peer> peer, st
   if (spec == peer->attempts.end()) co_return;
   const int max_tokens = spec->second.sampling.max_tokens;
   const bool logprobs = spec->second.sampling.logprobs >= 0;
-  if (first == spec->second.generated) report_prefilled(*peer, attempt);
+  if (first == spec->second.generated) {
+    report_prefilled(*peer, attempt);
+    report_prompt_logprobs(*peer, attempt, spec->second);
+  }
+  const float penalty = options.seed_makes_unlikely ? static_cast<float>(spec->second.sampling.seed % 7) : 0.0F;
   for (int i = 0; i < count && peer->attempts.contains(attempt) && peer->connection.is_open(); ++i) {
     if (options.fault == Fault::disconnect_mid_stream && tokens_sent >= options.fault_after_tokens) {
       options.fault = Fault::none;
@@ -224,6 +243,7 @@ asio::awaitable<void> FakeWorker::State::generate(std::shared_ptr<Peer> peer, st
     }
     TokenOut token = token_at(attempt, first + i, max_tokens);
     if (!logprobs) token.top.clear();
+    token.logprob -= penalty;
     wire::Envelope envelope;
     *envelope.mutable_step()->add_tokens() = wire::to_wire(token);
     peer->send(envelope);

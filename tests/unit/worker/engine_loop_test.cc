@@ -9,6 +9,7 @@
 #include "support/fake_runner.h"
 #include "unit/worker/fake_plane.h"
 #include "wire/convert.h"
+#include "wire/convert_perf.h"
 #include "wire/frame.h"
 #include "wire/wire.pb.h"
 
@@ -265,6 +266,38 @@ TEST_F(Two, an_attempt_id_in_use_is_refused) {
   EXPECT_EQ(prefill.failure(1).value_or(Error{Errc::ok, ""}).code, Errc::protocol);
   prefill.cancel(1);
   expect_rest();
+}
+
+TEST_F(Two, steps_are_measured_and_reported) {
+  decode.submit(AttemptKind::generate, 1, spec(40, 20));
+  ASSERT_EQ(decode.tokens(1, 20).size(), 20U);
+  const auto frame = decode.wait([](const wire::Envelope& e) { return e.load().samples_size() > 0; });
+  ASSERT_TRUE(frame);
+  const auto samples = wire::samples_from_wire(frame->load());
+  ASSERT_EQ(static_cast<int>(samples.size()), frame->load().samples_size()) << "all plausible";
+  EXPECT_LE(samples.size(), 3U);
+  for (const auto& sample : samples) EXPECT_LE(sample.rows.batch + sample.rows.prefill_tokens, 40);
+}
+
+TEST_F(Two, a_router_hears_of_the_prefix_cache_whole_at_first_and_then_of_changes) {
+  const auto prompt = spec(40, 4);
+  kv::PrefixHash hash = kv::kEmptyPrefix;
+  std::vector<kv::PrefixHash> expected;
+  for (std::size_t at = 0; at + 16 <= 40; at += 16) {
+    expected.push_back(hash = kv::prefix_hash(hash, std::span(prompt.tokens).subspan(at, 16)));
+  }
+  ASSERT_TRUE(decode.wait([](const wire::Envelope& e) { return e.has_load() && e.load().cache().reset(); }));
+  decode.submit(AttemptKind::generate, 1, prompt);
+  const auto has_both = [&](const wire::Envelope& e) {
+    const auto& added = e.load().cache().added();
+    return std::ranges::all_of(expected, [&](auto h) { return std::ranges::find(added, h) != added.end(); });
+  };
+  const auto change = decode.wait([&](const wire::Envelope& e) { return e.has_load() && has_both(e); });
+  ASSERT_TRUE(change);
+  EXPECT_FALSE(change->load().cache().reset());
+  decode.hang_up();
+  decode.call_again();
+  EXPECT_TRUE(decode.wait([&](const wire::Envelope& e) { return e.load().cache().reset() && has_both(e); }));
 }
 
 }  // namespace baton::worker
