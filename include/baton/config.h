@@ -118,7 +118,7 @@ struct ClassConfig {
 };
 
 struct SchedulingConfig {
-  PlacementPolicy policy = PlacementPolicy::least_loaded;
+  PlacementPolicy policy = PlacementPolicy::cost;
   std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
   std::int32_t block_tokens = 16;
   std::int32_t local_below_tokens = 0;  ///< prompts shorter than this are prefilled by the decode worker itself

@@ -194,6 +194,7 @@ TEST(Simulation, shared_prefixes_are_computed_once) {
 TEST(Simulation, fluid_workers_agree_with_stepping_ones) {
   for (const double rate : {20.0, 60.0, 90.0}) {
     SimOptions options = split_cluster(1, 2);
+    options.coordinator.scheduling.policy = PlacementPolicy::least_loaded;  // both fidelities do the same work
     const Workload load = synthesize({.rate = rate, .count = 3000, .tenants = {{.prompt_mean = 700, .output_mean = 60}}});
     double ttft[2] = {}, itl[2] = {}, busy[2] = {};
     for (const Fidelity fidelity : {Fidelity::batch, Fidelity::fluid}) {
