@@ -165,6 +165,7 @@ struct Config {
   std::vector<ClassConfig> classes;  ///< empty: the built-in ones
   SloConfig slo;                     ///< of classes that leave theirs open; built-in classes take it too
   std::string auth_token;  ///< shared token between router and workers; empty: none
+  std::string event_log;  ///< file that records the scheduler's events for `batonctl replay`; empty: none
   std::string log_level = "info";
   std::string prices;  ///< file of GPU types and prices, resolved like model_path; empty: the built-in ones
   std::shared_ptr<const perf::Catalogue> catalogue;  ///< read from it; null: the built-in one (config::catalogue_of)

@@ -97,6 +97,12 @@ constexpr std::array kTopKeys{
                 &Config::limits},
     Key<Config>{{.name = "fault_tolerance", .help = "Detection of lost workers, and retries", .apply = Apply::live},
                 &Config::fault_tolerance},
+    Key<Config>{{.name = "event_log",
+                 .help = "File that records what the scheduler sees and decides, for `batonctl replay`; with threads "
+                         "above 1 the other shards write FILE.1, FILE.2, … It holds prompts as token ids and grows "
+                         "without bound",
+                 .default_note = "none"},
+                &Config::event_log},
     Key<Config>{{.name = "auth_token",
                  .help = "Token that router and workers share",
                  .bounds = {1, 4096},

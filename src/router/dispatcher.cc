@@ -6,6 +6,7 @@
 
 #include "classify/classifier.h"
 #include "core/check.h"
+#include "core/log.h"
 #include "wire/convert.h"
 #include "wire/frame.h"
 #include "wire/wire.pb.h"
@@ -68,6 +69,15 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, const Config& config, std
       tasks_(executor) {}
 
 Dispatcher::~Dispatcher() = default;
+
+Result<void> Dispatcher::record(const Config& config) {
+  if (config.event_log.empty()) return {};
+  const std::string path = shard_index_ == 0 ? config.event_log : config.event_log + "." + shard_;
+  auto recording = Recording::open(path, coordinator_options(config, shard_index_));
+  if (!recording) return std::unexpected(std::move(recording.error()));
+  recording_ = std::move(*recording);
+  return {};
+}
 
 void Dispatcher::set_workers(const std::vector<WorkerConfig>& workers) {
   for (auto it = links_.begin(); it != links_.end();) {
@@ -208,7 +218,10 @@ void Dispatcher::feed(schedule::Event event) {
   while (!events_.empty()) {
     const schedule::Event next = std::move(events_.front());
     events_.pop_front();
-    for (const schedule::Command& command : coordinator_.handle(next, Clock::now())) execute(command);
+    const TimePoint now = Clock::now();
+    const auto commands = coordinator_.handle(next, now);
+    if (recording_) recording_->write(next, now, commands);
+    for (const schedule::Command& command : commands) execute(command);
   }
   busy_ = false;
   arm_timer();
@@ -251,6 +264,7 @@ void Dispatcher::execute(const schedule::Command& command) {
                         const auto found = active_.find(explained.request);
                         if (found == active_.end()) return;
                         const Target target = found->second;
+                        log_debug("router", "placed", {{"why", schedule::to_json(*explained.why)}});
                         target.sink->on_explained(target.choice, explained.why);
                       },
                       [this](const auto& send) { execute_send(send); }},

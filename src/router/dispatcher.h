@@ -13,6 +13,7 @@
 
 #include "aio/asio.h"
 #include "aio/task_group.h"
+#include "router/recording.h"
 #include "router/retry_after.h"
 #include "router/router_metrics.h"
 #include "router/shard_board.h"
@@ -49,6 +50,9 @@ class Dispatcher {
   Dispatcher(aio::asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics,
              ShardBoard& board);
   ~Dispatcher();
+
+  /// Writes this shard's event log from now on; before the first event.
+  Result<void> record(const Config& config);
 
   /// Dials every worker of `workers` and drops links to others.
   void set_workers(const std::vector<WorkerConfig>& workers);
@@ -114,6 +118,7 @@ class Dispatcher {
   ShardBoard& board_;
   ServiceRate service_rate_;
   schedule::Coordinator coordinator_;
+  std::unique_ptr<Recording> recording_;
   schedule::CoordinatorStats published_;
   std::unordered_map<WorkerId, std::unique_ptr<WorkerLink>> links_;
   std::vector<std::unique_ptr<WorkerLink>> retired_;

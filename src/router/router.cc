@@ -49,6 +49,13 @@ class RouterImpl final : public Router {
     return {};
   }
 
+  Result<void> record() {
+    for (const auto& shard : shards_) {
+      if (auto recording = shard->record(options_.config); !recording) return recording;
+    }
+    return {};
+  }
+
   boost::asio::io_context& io() override { return shards_.front()->io(); }
   std::uint16_t port() const override { return port_; }
 
@@ -88,6 +95,7 @@ Result<std::unique_ptr<Router>> Router::create(RouterOptions options) {
   if (!model) return std::unexpected(std::move(model.error()));
   auto router = std::make_unique<RouterImpl>(std::move(options), std::move(*model));
   if (auto listening = router->listen(); !listening) return std::unexpected(std::move(listening.error()));
+  if (auto recording = router->record(); !recording) return std::unexpected(std::move(recording.error()));
   return router;
 }
 

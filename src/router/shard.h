@@ -29,6 +29,8 @@ class Shard {
  public:
   Shard(const SharedParts& parts, std::size_t index);
 
+  /// Opens the event log, if there is to be one. Before run().
+  Result<void> record(const Config& config) { return dispatcher_.record(config); }
   boost::asio::io_context& io() { return io_; }
   void serve(aio::tcp::acceptor acceptor) { server_.serve(std::move(acceptor)); }
   /// Until stopped.

@@ -1,3 +1,6 @@
+#include <fstream>
+
+#include "schedule/event_log.h"
 #include "unit/router/router_fixture.h"
 
 namespace baton::router {
@@ -57,6 +60,19 @@ TEST_F(Placement, takes_the_class_a_header_names_and_refuses_one_there_is_not) {
   const auto unknown = post_with(*router, "x-baton-class: silver\r\n");
   EXPECT_EQ(unknown.status, 400);
   EXPECT_NE(unknown.body.find("gold, default"), std::string::npos) << unknown.body;
+}
+
+TEST_F(Placement, is_recorded_so_that_a_replay_decides_the_same) {
+  config.event_log = (directory / "events.log").string();
+  start();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(post_with(*router, "").status, 200);
+  stop();
+  std::ifstream file(config.event_log, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  const auto report = schedule::replay(bytes);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->placements, 5U);
+  EXPECT_FALSE(report->difference);
 }
 
 TEST_F(Placement, is_measured) {

@@ -27,6 +27,7 @@ RouterTest::RouterTest()
   config.served_model_name = "org/test";
   config.listen.port = 0;
   config.limits.drain_timeout = 5s;
+  config.scheduling.policy = PlacementPolicy::least_loaded;  // splits whenever it can, for certain
   config.fault_tolerance.ping_interval = 50ms;
   config.fault_tolerance.ping_timeout = 300ms;
 }
