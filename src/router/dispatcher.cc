@@ -276,6 +276,7 @@ void Dispatcher::execute_send(const schedule::SendGenerate& command) {
   auto& generate = *envelope.mutable_generate();
   generate.set_attempt(command.attempt.value);
   *generate.mutable_spec() = wire::to_wire(*command.spec);
+  generate.set_itl_slo_ms(command.itl_slo_ms);
   generate.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
   send_to(command.worker, envelope);
 }
@@ -294,6 +295,7 @@ void Dispatcher::execute_send(const schedule::SendReserve& command) {
   auto& reserve = *envelope.mutable_reserve();
   reserve.set_attempt(command.attempt.value);
   *reserve.mutable_spec() = wire::to_wire(*command.spec);
+  reserve.set_itl_slo_ms(command.itl_slo_ms);
   reserve.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
   send_to(command.worker, envelope);
 }
