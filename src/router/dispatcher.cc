@@ -22,14 +22,17 @@ struct Overload : F... {
   using F::operator()...;
 };
 
+/// Shards split the limits; each keeps at least one place, unless there is to be none.
+std::int32_t share(std::int32_t limit, std::int32_t shards) {
+  return limit == 0 ? 0 : std::max(1, limit / std::max(1, shards));
+}
+
 schedule::CoordinatorOptions coordinator_options(const Config& config, std::size_t shard) {
   schedule::CoordinatorOptions options;
   options.scheduling = config.scheduling;
   options.faults = config.fault_tolerance;
-  // Shards split the limits; each keeps at least one place.
-  const std::int32_t shards = std::max(1, config.threads);
-  options.queue_requests = std::max(1, config.limits.queue_requests / shards);
-  options.running_requests = std::max(1, config.limits.running_requests / shards);
+  options.queue_requests = share(config.limits.queue_requests, config.threads);
+  options.running_requests = share(config.limits.running_requests, config.threads);
   options.queue_timeout = config.limits.queue_timeout;
   options.seed = shard + 1;
   options.classes = classify::effective_classes(config);
@@ -178,7 +181,9 @@ void Dispatcher::abandon(RequestId request, Why why) {
 
 std::optional<Error> Dispatcher::refusal() const {
   if (draining_) return advised({Errc::draining, "The router is shutting down."});
-  if (static_cast<std::size_t>(coordinator_.stats().queued) < queue_limit_) return std::nullopt;
+  // Without a queue only the Coordinator knows whether the request would have to wait.
+  const bool has_room = queue_limit_ == 0 || static_cast<std::size_t>(coordinator_.stats().queued) < queue_limit_;
+  if (has_room) return std::nullopt;
   return advised({Errc::queue_full, "The queue is full; try again later."});
 }
 
@@ -290,6 +295,7 @@ void Dispatcher::execute_send(const schedule::SendGenerate& command) {
   auto& generate = *envelope.mutable_generate();
   generate.set_attempt(command.attempt.value);
   *generate.mutable_spec() = wire::to_wire(*command.spec);
+  generate.set_itl_slo_ms(command.itl_slo_ms);
   generate.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
   send_to(command.worker, envelope);
 }
@@ -308,6 +314,7 @@ void Dispatcher::execute_send(const schedule::SendReserve& command) {
   auto& reserve = *envelope.mutable_reserve();
   reserve.set_attempt(command.attempt.value);
   *reserve.mutable_spec() = wire::to_wire(*command.spec);
+  reserve.set_itl_slo_ms(command.itl_slo_ms);
   reserve.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
   send_to(command.worker, envelope);
 }
