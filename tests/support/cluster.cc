@@ -21,6 +21,8 @@ Cluster::Cluster(const ClusterOptions& options) : config_path_(dir_.path() + "/c
   const auto model =
       options.model_path.empty() ? std::string(BATON_SOURCE_DIR "/tests/data/baton-tiny") : options.model_path;
   yaml << "model: tiny\nmodel_path: \"" << model << "\"\nlisten: \"127.0.0.1:" << port_ << "\"\n";
+  // A policy that splits whenever it can, so that tests see hand-overs for certain.
+  if (options.extra.find("scheduling:") == std::string::npos) yaml << "scheduling:\n  policy: least_loaded\n";
   yaml << "kv_transfer:\n  protocol: " << options.protocol << "\n" << options.extra;
   const auto section = [&](const char* title, const char* role, int count) {
     if (count == 0) return;
