@@ -118,7 +118,7 @@ struct ClassConfig {
 };
 
 struct SchedulingConfig {
-  PlacementPolicy policy = PlacementPolicy::least_loaded;
+  PlacementPolicy policy = PlacementPolicy::cost;
   std::int32_t prefill_chunk_tokens = 512;  ///< tokens of one engine step spent on prefill
   std::int32_t block_tokens = 16;
   std::int32_t local_below_tokens = 0;  ///< prompts shorter than this are prefilled by the decode worker itself
@@ -132,6 +132,7 @@ struct SchedulingConfig {
   /// that name neither rack nor zone count as of one zone.
   double host_link_gbps = 160, rack_link_gbps = 100, zone_link_gbps = 50, remote_link_gbps = 10;
   double remote_dollars_per_gb = 0;  ///< price of traffic between zones
+  bool explain = false;  ///< decisions with their reasons by x-baton-explain and /admin/decisions
   friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
 };
 

@@ -347,6 +347,10 @@ constexpr std::array kSchedulingKeys{
                            .help = "Share of an objective that the expected latency of a placement may take up",
                            .bounds = {0.05, 1}},
                           &SchedulingConfig::slo_headroom},
+    Key<SchedulingConfig>{{.name = "explain",
+                           .help = "Keep the reasons of the last placements: x-baton-explain: 1 on a request returns "
+                                   "its own, GET /admin/decisions the last ones. They name workers and prices"},
+                          &SchedulingConfig::explain},
     Key<SchedulingConfig>{{.name = "worker_queue",
                            .help = "Backlog of a worker beyond which requests wait in the router, in order of priority "
                                    "and fairness; 0 sends them at once",

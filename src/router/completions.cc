@@ -8,6 +8,7 @@
 #include "router/generation.h"
 #include "router/offload.h"
 #include "router/prompt.h"
+#include "router/traits.h"
 
 namespace baton::router {
 
@@ -31,6 +32,14 @@ asio::awaitable<Result<PreparedRequest>> prepare(CompletionsContext& context, op
   co_return co_await run_on(context.tokenizers, work);
 }
 
+/// Request header that asks for the reasons of the placement, and response header that carries them.
+constexpr std::string_view kExplainHeader = "x-baton-explain";
+
+bool wants_explanation(const http::Request& request) {
+  const std::string_view value = request.header(kExplainHeader);
+  return value == "1" || http::equals_ignoring_case(value, "true");
+}
+
 /// One HTTP answer under way, with what every path needs.
 struct Answering {
   CompletionsContext& context;
@@ -44,13 +53,21 @@ http::Header processing_time(const Answering& answering) {
   return {"openai-processing-ms", std::to_string(elapsed.count())};
 }
 
-/// The time is that to the first token.
-std::vector<http::Header> stream_headers(const Answering& answering) {
-  return {{"content-type", "text/event-stream; charset=utf-8"},
-          {"cache-control", "no-cache"},
-          {"x-accel-buffering", "no"},
-          {"x-request-id", answering.request_id},
-          processing_time(answering)};
+/// What every answer of a generation carries. In a stream the time is that to the first token.
+void add_headers(std::vector<http::Header>& headers, const Answering& answering, const Generation& generation) {
+  headers.push_back({"x-request-id", answering.request_id});
+  headers.push_back(processing_time(answering));
+  if (generation.why() && wants_explanation(answering.exchange.request())) {
+    headers.push_back({std::string(kExplainHeader), header_value(*generation.why())});
+  }
+}
+
+std::vector<http::Header> stream_headers(const Answering& answering, const Generation& generation) {
+  std::vector<http::Header> headers{{"content-type", "text/event-stream; charset=utf-8"},
+                                    {"cache-control", "no-cache"},
+                                    {"x-accel-buffering", "no"}};
+  add_headers(headers, answering, generation);
+  return headers;
 }
 
 asio::awaitable<int> send_error(Answering& answering, const Error& error) {
@@ -68,8 +85,7 @@ asio::awaitable<int> send_whole(Answering& answering, Generation& generation) {
   if (generation.failure()) co_return co_await send_error(answering, *generation.failure());
   http::Response response;
   response.body = generation.whole_response();
-  response.headers.push_back({"x-request-id", answering.request_id});
-  response.headers.push_back(processing_time(answering));
+  add_headers(response.headers, answering, generation);
   const auto sent = co_await answering.exchange.send(std::move(response));
   co_return sent ? 200 : kClientGone;
 }
@@ -91,7 +107,7 @@ asio::awaitable<int> send_stream(Answering& answering, Generation& generation) {
   co_await generation.wait();
   if (generation.abandoned()) co_return kClientGone;
   if (generation.failure()) co_return co_await send_error(answering, *generation.failure());
-  answering.exchange.begin_stream(200, stream_headers(answering));
+  answering.exchange.begin_stream(200, stream_headers(answering, generation));
   std::string buffer;
   while (!generation.ended()) {
     buffer = generation.stream().swap_out(std::move(buffer));
@@ -127,10 +143,16 @@ asio::awaitable<int> generate(Answering& answering, PreparedRequest prepared) {
   auto specs = make_specs(prepared, max_context, context.random);
   if (!specs) co_return co_await send_error(answering, specs.error());
 
-  const Generation::Context parts{context.model, context.dispatcher, context.metrics, context.executor};
+  auto features =
+      features_of(answering.exchange.request(), prepared.request, context.model.name, context.classes);
+  if (!features) co_return co_await send_error(answering, features.error());
+  const Generation::Orders orders{arrival + context.request_timeout, std::move(*features), answering.request_id};
+
+  const Generation::Context parts{context.model, context.dispatcher, context.metrics, context.decisions,
+                                  context.executor};
   Generation generation(parts, prepared, head_for(context, prepared.request), arrival);
   answering.exchange.on_disconnect([&generation] { generation.abandon(); });
-  if (!generation.abandoned()) generation.start(std::move(*specs), arrival + context.request_timeout);
+  if (!generation.abandoned()) generation.start(std::move(*specs), orders);
   int status = 0;
   if (prepared.request.stream) {
     status = co_await send_stream(answering, generation);

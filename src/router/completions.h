@@ -7,6 +7,7 @@
 
 #include "http/exchange.h"
 #include "openai/request.h"
+#include "router/decision_log.h"
 #include "router/dispatcher.h"
 #include "router/router_metrics.h"
 #include "router/served_model.h"
@@ -21,6 +22,8 @@ struct CompletionsContext {
   aio::asio::any_io_executor executor;
   boost::asio::thread_pool& tokenizers;  ///< large bodies are parsed and tokenised there
   std::chrono::milliseconds request_timeout;
+  std::vector<ClassConfig> classes;  ///< as the Coordinator has them
+  DecisionLog& decisions;
   std::mt19937_64 random;
 };
 

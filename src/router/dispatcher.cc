@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "classify/classifier.h"
 #include "core/check.h"
 #include "wire/convert.h"
 #include "wire/frame.h"
@@ -20,16 +21,20 @@ struct Overload : F... {
   using F::operator()...;
 };
 
+/// Shards split the limits; each keeps at least one place, unless there is to be none.
+std::int32_t share(std::int32_t limit, std::int32_t shards) {
+  return limit == 0 ? 0 : std::max(1, limit / std::max(1, shards));
+}
+
 schedule::CoordinatorOptions coordinator_options(const Config& config, std::size_t shard) {
   schedule::CoordinatorOptions options;
   options.scheduling = config.scheduling;
   options.faults = config.fault_tolerance;
-  // Shards split the limits; each keeps at least one place.
-  const std::int32_t shards = std::max(1, config.threads);
-  options.queue_requests = std::max(1, config.limits.queue_requests / shards);
-  options.running_requests = std::max(1, config.limits.running_requests / shards);
+  options.queue_requests = share(config.limits.queue_requests, config.threads);
+  options.running_requests = share(config.limits.running_requests, config.threads);
   options.queue_timeout = config.limits.queue_timeout;
   options.seed = shard + 1;
+  options.classes = classify::effective_classes(config);
   return options;
 }
 
@@ -149,21 +154,26 @@ void Dispatcher::on_load(const WorkerLink& link, const wire::Load& load) {
   gauges.preemptions.set(static_cast<double>(load.preemptions()));
 }
 
-RequestId Dispatcher::submit(std::shared_ptr<const GenerationSpec> spec, TimePoint deadline, GenerationSink& sink,
-                             std::size_t choice) {
+RequestId Dispatcher::submit(Submission submission, GenerationSink& sink, std::size_t choice) {
   const RequestId request{++last_request_};
   active_.emplace(request, Target{&sink, choice});
-  feed(schedule::Arrive{request, std::move(spec), deadline});
+  feed(schedule::Arrive{.request = request,
+                        .spec = std::move(submission.spec),
+                        .deadline = submission.deadline,
+                        .features = std::move(submission.features),
+                        .explain = submission.explain});
   return request;
 }
 
-void Dispatcher::abandon(RequestId request) {
-  if (active_.erase(request) != 0) feed(schedule::Abandon{request});
+void Dispatcher::abandon(RequestId request, Why why) {
+  if (active_.erase(request) != 0) feed(schedule::Abandon{request, why == Why::complete});
 }
 
 std::optional<Error> Dispatcher::refusal() const {
   if (draining_) return advised({Errc::draining, "The router is shutting down."});
-  if (static_cast<std::size_t>(coordinator_.stats().queued) < queue_limit_) return std::nullopt;
+  // Without a queue only the Coordinator knows whether the request would have to wait.
+  const bool has_room = queue_limit_ == 0 || static_cast<std::size_t>(coordinator_.stats().queued) < queue_limit_;
+  if (has_room) return std::nullopt;
   return advised({Errc::queue_full, "The queue is full; try again later."});
 }
 
@@ -242,7 +252,12 @@ void Dispatcher::execute(const schedule::Command& command) {
                         const Error error = advised(failed.error);
                         end(failed.request, [&](const Target& t) { t.sink->on_fail(t.choice, error); });
                       },
-                      [](const schedule::Explained&) {},
+                      [this](const schedule::Explained& explained) {
+                        const auto found = active_.find(explained.request);
+                        if (found == active_.end()) return;
+                        const Target target = found->second;
+                        target.sink->on_explained(target.choice, explained.why);
+                      },
                       [this](const auto& send) { execute_send(send); }},
              command);
 }
@@ -266,6 +281,7 @@ void Dispatcher::execute_send(const schedule::SendGenerate& command) {
   auto& generate = *envelope.mutable_generate();
   generate.set_attempt(command.attempt.value);
   *generate.mutable_spec() = wire::to_wire(*command.spec);
+  generate.set_itl_slo_ms(command.itl_slo_ms);
   generate.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
   send_to(command.worker, envelope);
 }
@@ -284,6 +300,7 @@ void Dispatcher::execute_send(const schedule::SendReserve& command) {
   auto& reserve = *envelope.mutable_reserve();
   reserve.set_attempt(command.attempt.value);
   *reserve.mutable_spec() = wire::to_wire(*command.spec);
+  reserve.set_itl_slo_ms(command.itl_slo_ms);
   reserve.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
   send_to(command.worker, envelope);
 }
@@ -318,6 +335,23 @@ void Dispatcher::report_readiness() {
   board_.set_not_ready(shard_index_, std::move(reasons));
 }
 
+void Dispatcher::publish_demand(const schedule::CoordinatorStats& now) {
+  metrics_.golden_ratio.with({shard_}).set(now.golden_ratio);
+  metrics_.pool_load.with({shard_, "prefill"}).set(now.prefill_load);
+  metrics_.pool_load.with({shard_, "decode"}).set(now.decode_load);
+  metrics_.pool_work_s.with({shard_, "prefill"}).set(now.prefill_work_s);
+  metrics_.pool_work_s.with({shard_, "decode"}).set(now.decode_work_s);
+  const auto forecast = [this](std::string_view figure, double value) {
+    metrics_.length_forecast.with({shard_, figure}).set(value);
+  };
+  forecast("observed", static_cast<double>(now.lengths.observed));
+  forecast("mean_absolute_error", now.lengths.mean_absolute_error);
+  forecast("mean_actual", now.lengths.mean_actual);
+  forecast("mean_predicted", now.lengths.mean_predicted);
+  forecast("p50_coverage", now.lengths.p50_coverage);
+  forecast("p90_coverage", now.lengths.p90_coverage);
+}
+
 void Dispatcher::publish_gauges() {
   const schedule::CoordinatorStats& now = coordinator_.stats();
   metrics_.queued.with({shard_}).set(now.queued);
@@ -326,6 +360,10 @@ void Dispatcher::publish_gauges() {
   metrics_.replays.add(now.replays - published_.replays);
   metrics_.placements.with({"split"}).add(now.split - published_.split);
   metrics_.placements.with({"local"}).add(now.local - published_.local);
+  metrics_.shed.add(now.shed - published_.shed);
+  metrics_.fallbacks.add(now.fallbacks - published_.fallbacks);
+  metrics_.flips.add(now.flips - published_.flips);
+  publish_demand(now);
   published_ = now;
   if (shard_ != "0") return;  // every shard has the same workers
   for (const Role role : {Role::prefill, Role::decode, Role::both}) {

@@ -21,6 +21,14 @@
 
 namespace baton::router {
 
+/// One choice of a client request, to be generated.
+struct Submission {
+  std::shared_ptr<const GenerationSpec> spec;
+  TimePoint deadline = kNever;
+  classify::Features features;
+  bool explain = false;  ///< on_explained before each dispatch
+};
+
 /// Receives what becomes of the choices of one client request. Called from the Dispatcher on the loop's thread.
 class GenerationSink {
  public:
@@ -28,6 +36,8 @@ class GenerationSink {
   virtual void on_token(std::size_t choice, const TokenOut& token) = 0;
   /// Logprobs of the prompt, piece by piece and in order, before the first token; only for specs that ask for them.
   virtual void on_prompt_logprobs(std::size_t choice, const PromptLogprobs& logprobs) = 0;
+  /// Why the choice goes where it goes; before each of its attempts, if asked for.
+  virtual void on_explained(std::size_t choice, std::shared_ptr<const schedule::Explanation> why) = 0;
   virtual void on_finish(std::size_t choice, const schedule::Finish& finish) = 0;
   virtual void on_fail(std::size_t choice, const Error& error) = 0;
 };
@@ -45,10 +55,11 @@ class Dispatcher {
 
   /// Starts one choice. `sink` hears of it until on_finish, on_fail or abandon(); on_fail may come before submit()
   /// returns.
-  RequestId submit(std::shared_ptr<const GenerationSpec> spec, TimePoint deadline, GenerationSink& sink,
-                   std::size_t choice);
-  /// The choice is no longer wanted. Nothing happens if it ended already.
-  void abandon(RequestId request);
+  RequestId submit(Submission submission, GenerationSink& sink, std::size_t choice);
+  enum class Why : std::uint8_t { unwanted, complete };
+  /// No more of this choice: its client left, or its text is complete (stop string). Nothing happens if it ended
+  /// already.
+  void abandon(RequestId request, Why why);
 
   /// What a submission would fail with at once, whatever it asks for: look before work is put into a request.
   std::optional<Error> refusal() const;
@@ -87,6 +98,7 @@ class Dispatcher {
   void on_worker_event(WorkerLink& link, const schedule::Event& event);
   void on_load(const WorkerLink& link, const wire::Load& load);
   void recompute_max_context();
+  void publish_demand(const schedule::CoordinatorStats& now);
   void report_readiness();
   void end(RequestId request, const std::function<void(const Target&)>& tell);
   Error advised(const Error& error) const;

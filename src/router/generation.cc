@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "router/traits.h"
+
 namespace baton::router {
 namespace {
 
@@ -34,7 +36,7 @@ Generation::~Generation() {
   context_.metrics.in_flight.add(-1);
 }
 
-void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs, TimePoint deadline) {
+void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs, const Orders& orders) {
   const openai::Request& request = prepared_.request;
   openai::StreamOptions options{.include_usage = request.include_usage,
                                 .continuous_usage = request.continuous_usage,
@@ -50,9 +52,12 @@ void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs,
   }
   if (request.stream) stream_ = openai::make_stream(head_, std::move(options));
   running_ = specs.size();
+  request_name_ = orders.request_name;
   context_.metrics.prompt_tokens.add(static_cast<std::uint64_t>(usage_.prompt_tokens));
   for (std::size_t i = 0; i < specs.size() && !ended(); ++i) {
-    const RequestId id = context_.dispatcher.submit(std::move(specs[i]), deadline, *this, i);
+    Submission submission{std::move(specs[i]), orders.deadline, orders.features, context_.decisions.enabled()};
+    submission.features.template_prefix = template_prefix(submission.spec->tokens);
+    const RequestId id = context_.dispatcher.submit(std::move(submission), *this, i);
     choices_[i].id = id;
   }
 }
@@ -60,7 +65,7 @@ void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs,
 void Generation::abandon() {
   abandoned_ = true;
   for (ChoiceState& choice : choices_) {
-    if (choice.running && choice.id.value != 0) context_.dispatcher.abandon(choice.id);
+    if (choice.running && choice.id.value != 0) context_.dispatcher.abandon(choice.id, Dispatcher::Why::unwanted);
     choice.running = false;
   }
   wake();
@@ -95,7 +100,7 @@ void Generation::on_token(std::size_t index, const TokenOut& token) {
   usage_.completion_tokens += choice.text.tokens() - before;
   context_.metrics.generation_tokens.add();
   if (!stopped) return show(index);
-  context_.dispatcher.abandon(choice.id);
+  context_.dispatcher.abandon(choice.id, Dispatcher::Why::complete);
   end_choice(index);
 }
 
@@ -124,6 +129,11 @@ void Generation::show(std::size_t index) {
     stream_->begin_choice(number, usage_);
   }
   wake();
+}
+
+void Generation::on_explained(std::size_t index, std::shared_ptr<const schedule::Explanation> why) {
+  if (index == 0) why_ = why;
+  context_.decisions.add(request_name_, std::move(why));
 }
 
 void Generation::on_finish(std::size_t index, const schedule::Finish& finish) {

@@ -11,6 +11,7 @@
 
 #include "openai/response.h"
 #include "openai/stream.h"
+#include "router/decision_log.h"
 #include "router/dispatcher.h"
 #include "router/generation_choice.h"
 #include "router/prompt.h"
@@ -27,6 +28,7 @@ class Generation final : public GenerationSink {
     const ServedModel& model;
     Dispatcher& dispatcher;
     RouterMetrics& metrics;
+    DecisionLog& decisions;
     aio::asio::any_io_executor executor;
   };
   /// `prepared` must outlive it; its prompts are gone already.
@@ -35,8 +37,14 @@ class Generation final : public GenerationSink {
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
+  /// How every choice is submitted.
+  struct Orders {
+    TimePoint deadline = kNever;
+    classify::Features features;
+    std::string request_name;  ///< in the decision log
+  };
   /// Submits every choice. A failure shows in failure().
-  void start(std::vector<std::shared_ptr<const GenerationSpec>> specs, TimePoint deadline);
+  void start(std::vector<std::shared_ptr<const GenerationSpec>> specs, const Orders& orders);
   /// Stops everything that runs; the answer is no longer wanted.
   void abandon();
 
@@ -50,11 +58,14 @@ class Generation final : public GenerationSink {
   /// Of a request that is streamed; made by start().
   openai::AnswerStream& stream() { return *stream_; }
   const openai::Usage& usage() const { return usage_; }
+  /// Of the first choice's last placement, if it was asked for.
+  const std::shared_ptr<const schedule::Explanation>& why() const { return why_; }
   /// The whole answer; after ended() without failure. Call once.
   std::string whole_response();
 
   void on_token(std::size_t choice, const TokenOut& token) override;
   void on_prompt_logprobs(std::size_t choice, const PromptLogprobs& logprobs) override;
+  void on_explained(std::size_t choice, std::shared_ptr<const schedule::Explanation> why) override;
   void on_finish(std::size_t choice, const schedule::Finish& finish) override;
   void on_fail(std::size_t choice, const Error& error) override;
 
@@ -91,6 +102,8 @@ class Generation final : public GenerationSink {
   bool first_token_seen_ = false;
   bool abandoned_ = false;
   std::optional<Error> failure_;
+  std::string request_name_;
+  std::shared_ptr<const schedule::Explanation> why_;
   aio::asio::steady_timer wake_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "router/answers.h"
+#include "router/prompt_chat.h"
 
 namespace baton::router {
 namespace {
@@ -30,7 +31,7 @@ ChoiceText::ChoiceText(const ServedModel& model, const PreparedRequest& prepared
       stop_({.stops = prepared.request.stop, .include_stop = prepared.request.shown.include_stop}),
       parser_(prepared.tools),
       parses_tools_(prepared.tools.format != ToolFormat::none),
-      short_ids_(model.abilities.tool_format == ToolFormat::mistral) {}
+      short_ids_(tool_format(model, prepared.request.tools) == ToolFormat::mistral) {}
 
 openai::LogprobToken ChoiceText::logprob_token(TokenLogprob token) const {
   if (request_.shown.tokens_as_ids) return {"token_id:" + std::to_string(token.token), token.logprob};

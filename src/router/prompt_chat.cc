@@ -193,17 +193,28 @@ ChatAbilities abilities_of(std::string_view source) {
   return abilities;
 }
 
+const ServedTemplate* template_for(const ServedModel& model, const Tools& tools) {
+  if (tools.choice != Tools::Choice::none && model.tool_chat) return &*model.tool_chat;
+  return model.chat ? &*model.chat : nullptr;
+}
+
+ToolFormat tool_format(const ServedModel& model, const Tools& tools) {
+  const ServedTemplate* used = template_for(model, tools);
+  return used == nullptr ? ChatAbilities{}.tool_format : used->abilities.tool_format;
+}
+
 Result<std::string> render_chat(const ServedModel& model, openai::Request& request) {
   if (!request.chat_template.empty()) {
     auto own = text::ChatTemplate::parse(request.chat_template);
     if (!own) return blame("chat_template", std::move(own.error()));
     return render_with(model, request, {*own, abilities_of(request.chat_template)});
   }
-  if (!model.chat) {
+  const ServedTemplate* used = template_for(model, request.tools);
+  if (used == nullptr) {
     return fail(Errc::invalid_request, "The model '" + model.name + "' has no chat template; use /v1/completions.",
                 "messages");
   }
-  return render_with(model, request, {*model.chat, model.abilities});
+  return render_with(model, request, {used->chat, used->abilities});
 }
 
 openai::ToolParser::Options tool_options(const ServedModel& model, const openai::Request& request) {
@@ -214,7 +225,7 @@ openai::ToolParser::Options tool_options(const ServedModel& model, const openai:
       break;
     case Tools::Choice::automatic:
       options.format =
-          request.chat_template.empty() ? model.abilities.tool_format : abilities_of(request.chat_template).tool_format;
+          request.chat_template.empty() ? tool_format(model, tools) : abilities_of(request.chat_template).tool_format;
       break;
     case Tools::Choice::required:
       options.format = ToolFormat::call_list;

@@ -24,8 +24,8 @@ class RouterImpl final : public Router {
  public:
   RouterImpl(RouterOptions options, std::shared_ptr<const ServedModel> model)
       : options_(std::move(options)), model_(std::move(model)), metrics_(registry_),
-        board_(shards_of(options_.config)), tokenizers_(kTokenizerThreads) {
-    const SharedParts parts{options_.config, *model_, registry_, metrics_, board_, tokenizers_};
+        board_(shards_of(options_.config)), decisions_(options_.config.scheduling.explain), tokenizers_(kTokenizerThreads) {
+    const SharedParts parts{options_.config, *model_, registry_, metrics_, board_, decisions_, tokenizers_};
     const std::size_t shards = shards_of(options_.config);
     for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(parts, i));
   }
@@ -75,6 +75,7 @@ class RouterImpl final : public Router {
   metrics::Registry registry_;
   RouterMetrics metrics_;
   ShardBoard board_;
+  DecisionLog decisions_;
   boost::asio::thread_pool tokenizers_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::uint16_t port_ = 0;

@@ -24,6 +24,16 @@ RouterMetrics::RouterMetrics(metrics::Registry& r)
           r.counters({"baton_kv_transfer_bytes_total", "KV cache moved between workers.", {"transport"}})),
       kv_transfers(r.counters({"baton_kv_transfers_total", "KV hand-overs completed.", {"transport"}})),
       workers_up(r.gauges({"baton_workers_up", "Connected workers.", {"role"}})),
+      shed(r.counter("baton_shed_total", "Requests refused early because they would have waited too long.")),
+      fallbacks(r.counter("baton_class_fallbacks_total", "Requests placed by their class's fallback.")),
+      flips(r.counter("baton_phase_flips_total", "Times a worker for both roles was steered to one, or back.")),
+      golden_ratio(r.gauges({"baton_golden_ratio", "Prefill work per decode work, of the last minutes.", {"shard"}})),
+      pool_load(r.gauges({"baton_pool_load", "Worker-seconds of work per second and worker.", {"shard", "phase"}})),
+      pool_work_s(r.gauges({"baton_pool_work_seconds", "Expected worker-seconds dispatched.", {"shard", "phase"}})),
+      length_forecast(r.gauges({"baton_output_length_forecast",
+                                "Forecasts of output length since the start: observed, mean_absolute_error, "
+                                "mean_actual, mean_predicted, p50_coverage, p90_coverage.",
+                                {"shard", "figure"}})),
       registry_(r) {}
 
 RouterMetrics::WorkerGauges RouterMetrics::worker(std::string_view name) {

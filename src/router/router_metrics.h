@@ -27,6 +27,13 @@ struct RouterMetrics {
   metrics::Family<metrics::Counter>& kv_transfer_bytes;  ///< transport
   metrics::Family<metrics::Counter>& kv_transfers;       ///< transport
   metrics::Family<metrics::Gauge>& workers_up;           ///< role: how many are connected
+  metrics::Counter& shed;                                ///< refused early
+  metrics::Counter& fallbacks;                           ///< placed by their class's fallback
+  metrics::Counter& flips;                               ///< of workers for both roles
+  metrics::Family<metrics::Gauge>& golden_ratio;         ///< shard
+  metrics::Family<metrics::Gauge>& pool_load;            ///< shard, phase
+  metrics::Family<metrics::Gauge>& pool_work_s;          ///< shard, phase
+  metrics::Family<metrics::Gauge>& length_forecast;      ///< shard, figure
   /// What each worker last reported; all zero while it is away.
   struct WorkerGauges {
     metrics::Gauge& up;

@@ -85,6 +85,12 @@ http::Response one_model(const RoutesContext& context, std::string_view rest) {
   return error_answer({Errc::model_not_found, "The model '" + id.substr(0, 256) + "' does not exist.", "model"});
 }
 
+http::Response decisions(const RoutesContext& context, std::string_view rest) {
+  const DecisionLog& log = context.completions.decisions;
+  if (log.enabled()) return json(log.to_json(http::percent_decode(rest)));
+  return error_answer({Errc::not_found, "Decisions are kept when the configuration says 'scheduling: {explain: true}'."});
+}
+
 constexpr Route generation(std::string_view path, openai::Endpoint endpoint) {
   return {path, path, Kind::generate, nullptr, endpoint};
 }
@@ -104,6 +110,8 @@ constexpr std::array kRoutes{
     plain("/live", alive),
     plain("/ready", ready),
     plain("/metrics", metrics_text),
+    plain("/admin/decisions", decisions),
+    Route{"/admin/decisions/", "/admin/decisions/{id}", Kind::get, decisions, openai::Endpoint::chat, true},
     plain("/version", version),
 };
 

@@ -20,14 +20,19 @@ struct ChatAbilities {
   openai::ToolFormat tool_format = openai::ToolFormat::hermes;
 };
 
+struct ServedTemplate {
+  text::ChatTemplate chat;
+  ChatAbilities abilities;
+};
+
 /// What the router knows of the model it serves: its tokenizer and chat template, no weights. Immutable, shared by the
 /// shards and the tokenising threads.
 struct ServedModel {
   std::string name;
   std::int64_t created = 0;  ///< Unix seconds
   text::Tokenizer tokenizer;
-  std::optional<text::ChatTemplate> chat;  ///< absent: the model has none, chats are refused
-  ChatAbilities abilities;                 ///< of `chat`
+  std::optional<ServedTemplate> chat;       ///< absent: the model has none, chats are refused
+  std::optional<ServedTemplate> tool_chat;  ///< used instead where tools are given; absent: `chat` does for both
   std::string bos_token;
   std::string eos_token;
 };

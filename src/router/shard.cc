@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "classify/classifier.h"
 #include "core/log.h"
 #include "router/answers.h"
 
@@ -46,7 +47,8 @@ Shard::Shard(const SharedParts& parts, std::size_t index)
       index_(index),
       dispatcher_(io_.get_executor(), parts.config, index, parts.metrics, parts.board),
       routes_{{parts.model, dispatcher_, parts.metrics, io_.get_executor(), parts.tokenizers,
-               parts.config.limits.request_timeout, std::mt19937_64{std::random_device{}()}},
+               parts.config.limits.request_timeout, classify::effective_classes(parts.config), parts.decisions,
+               std::mt19937_64{std::random_device{}()}},
               parts.registry},
       server_(io_.get_executor(), server_options(parts.config, parts.metrics),
               [this](http::Exchange& exchange) { return answer(routes_, exchange); }),

@@ -19,6 +19,7 @@ struct SharedParts {
   metrics::Registry& registry;
   RouterMetrics& metrics;
   ShardBoard& board;
+  DecisionLog& decisions;
   boost::asio::thread_pool& tokenizers;
 };
 

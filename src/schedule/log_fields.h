@@ -76,8 +76,8 @@ void fields_of(Of<ClassConfig> auto& s, auto& v) {
   v(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
 }
 void fields_of(Of<SchedulingConfig> auto& s, auto& v) {
-  auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = s;
-  v(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
+  auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = s;
+  v(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o);
 }
 void fields_of(Of<FaultConfig> auto& s, auto& v) { auto& [a, b, c, d, e] = s; v(a, b, c, d, e); }
 void fields_of(Of<classify::LengthOptions> auto& s, auto& v) { auto& [a, b, c] = s; v(a, b, c); }

@@ -1,6 +1,7 @@
 #include "text/tokenizer.h"
 
 #include "text/detokenizer.h"
+#include "text/piece_memo.h"
 #include "text/tokenizer_parts.h"
 #include "text/utf8.h"
 
@@ -54,15 +55,23 @@ struct Tokenizer::Impl {
         suffix(std::move(parts.suffix)),
         leading_spaces_stripped(parts.leading_spaces_stripped) {}
 
+  void encode_piece(std::string_view piece, PieceMemo& memo, std::vector<TokenId>& ids) const {
+    if (memo.recall(piece, ids)) return;
+    const std::size_t from = ids.size();
+    model.encode(piece, ids);
+    memo.note(piece, from, ids);
+  }
+
   // Text without raw added tokens: normalise, look for normalised added tokens, pre-tokenize, encode.
-  void encode_segment(std::string_view text, bool first, EncodeOptions options, std::vector<TokenId>& ids) const {
+  void encode_segment(std::string_view text, bool first, EncodeOptions options, PieceMemo& memo,
+                      std::vector<TokenId>& ids) const {
     std::string normal;
     if (!normalizer.empty()) {
       normal = normalizer.run(text);
       text = normal;
     }
     const auto encode_text = [&](std::string_view part, bool part_first) {
-      pre_tokenizer.run(part, part_first, [&](std::string_view piece) { model.encode(piece, ids); });
+      pre_tokenizer.run(part, part_first, [&](std::string_view piece) { encode_piece(piece, memo, ids); });
     };
     if (normalized_tokens.empty()) {
       encode_text(text, first);
@@ -92,11 +101,13 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 4 + 8);
   if (options.add_special_tokens) ids = impl_->prefix;
+  PieceMemo memo;
   for (const Segment& segment : impl_->raw_tokens.split(text, options.parse_special)) {
     if (segment.id != kNoToken) {
       ids.push_back(segment.id);
     } else {
-      impl_->encode_segment(text.substr(segment.begin, segment.end - segment.begin), segment.begin == 0, options, ids);
+      const std::string_view part = text.substr(segment.begin, segment.end - segment.begin);
+      impl_->encode_segment(part, segment.begin == 0, options, memo, ids);
     }
   }
   if (options.add_special_tokens) ids.insert(ids.end(), impl_->suffix.begin(), impl_->suffix.end());

@@ -268,7 +268,7 @@ class ScenarioPlayer {
     return "next " + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(next - now_).count());
   }
 
-  Coordinator coordinator_{CoordinatorOptions{}};
+  Coordinator coordinator_{options_of(Words("options"))};
   TimePoint now_{std::chrono::hours(1)};
   std::map<std::string, WorkerId> ids_;
   std::map<std::uint32_t, std::string> names_;

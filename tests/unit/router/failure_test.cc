@@ -103,6 +103,20 @@ TEST_F(RouterTest, sheds_with_429_when_the_queue_is_full) {
   EXPECT_TRUE(response.headers.contains("retry-after"));
 }
 
+TEST_F(RouterTest, lets_nobody_wait_where_the_queue_has_no_place) {
+  config.limits.queue_requests = 0;
+  config.limits.running_requests = 1;
+  add_worker({.script = bytes_of("a"), .token_delay_us = 1000, .forever = true});
+  start();
+  EXPECT_EQ(post("/v1/completions", completion({{"max_tokens", 1}})).status, 200);
+  RawClient running(router->port());
+  running.send(RawClient::request("POST", "/v1/completions", completion({{"max_tokens", 100000}}).dump()));
+  ASSERT_TRUE(wait_metric("baton_running_requests", 1));
+  const auto response = post("/v1/completions", completion());
+  expect_error(response, 429, "server_overloaded");
+  EXPECT_TRUE(response.headers.contains("retry-after"));
+}
+
 TEST_F(RouterTest, ends_a_stream_that_cannot_go_on_with_an_error_event) {
   config.fault_tolerance.max_attempts = 1;
   add_worker({.script = bytes_of(kText), .token_delay_us = 500, .fault = Fault::disconnect_mid_stream});

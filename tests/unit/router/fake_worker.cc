@@ -248,7 +248,10 @@ asio::awaitable<void> FakeWorker::State::generate(std::shared_ptr<Peer> peer, st
     *envelope.mutable_step()->add_tokens() = wire::to_wire(token);
     peer->send(envelope);
     note(tokens_sent);
-    if (token.finish != FinishReason::none) co_return;
+    if (token.finish != FinishReason::none) {
+      peer->attempts.erase(attempt);
+      co_return;
+    }
     timer.expires_after(std::chrono::microseconds(options.token_delay_us));
     auto [error] = co_await timer.async_wait(aio::kNoThrow);
     (void)error;

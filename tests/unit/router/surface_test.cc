@@ -1,5 +1,7 @@
 // What the endpoints offer beside plain generation, over fake workers: the cases of vLLM's and SGLang's endpoint tests
 // in our own words.
+#include <fstream>
+
 #include "unit/router/router_fixture.h"
 
 namespace baton::router {
@@ -288,6 +290,29 @@ TEST_F(MistralRouterTest, uses_the_form_of_calls_that_the_template_shows) {
   EXPECT_EQ(choice["message"]["tool_calls"][0]["id"].get<std::string>().size(), 9U);
   EXPECT_EQ(choice["message"]["content"], nullptr);
   EXPECT_EQ(worker.specs()[0].tokens, bytes_of("1[TOOL_CALLS]hi"));
+}
+
+/// A model with a template of its own for chats with tools.
+class ToolUseRouterTest : public RouterTest {
+ protected:
+  ToolUseRouterTest() {
+    make_byte_model(directory, "plain:{{ messages[0].content }}");
+    std::filesystem::create_directories(directory / "additional_chat_templates");
+    std::ofstream(directory / "additional_chat_templates" / "tool_use.jinja")
+        << "[TOOL_CALLS]{{ tools | length }}:{{ messages[0].content }}";
+  }
+};
+
+TEST_F(ToolUseRouterTest, takes_the_template_for_tools_when_tools_are_given) {
+  auto& worker = add_worker({.script = bytes_of(R"([TOOL_CALLS][{"name":"f","arguments":{}}])")});
+  start();
+  const json choice = json::parse(post(kChat, chat({{"tools", tools()}})).body)["choices"][0];
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["id"].get<std::string>().size(), 9U);
+  EXPECT_EQ(worker.specs()[0].tokens, bytes_of("[TOOL_CALLS]1:hi"));
+  post(kChat, chat({{"tools", tools()}, {"tool_choice", "none"}}));
+  post(kChat, chat());
+  EXPECT_EQ(worker.specs()[1].tokens, bytes_of("plain:hi"));
+  EXPECT_EQ(worker.specs()[2].tokens, bytes_of("plain:hi"));
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ TEST(Property, an_undisturbed_cluster_finishes_every_request) {
   SimOptions options;
   options.requests = 2'000;
   options.arrival_gap = std::chrono::microseconds(10'000);
+  options.coordinator.scheduling.policy = PlacementPolicy::least_loaded;  // which always splits
   const SimReport report = run(options);
   EXPECT_EQ(report.finished, options.requests);
   EXPECT_EQ(report.stats.retries + report.stats.replays, 0U);

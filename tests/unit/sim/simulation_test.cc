@@ -194,6 +194,7 @@ TEST(Simulation, shared_prefixes_are_computed_once) {
 TEST(Simulation, fluid_workers_agree_with_stepping_ones) {
   for (const double rate : {20.0, 60.0, 90.0}) {
     SimOptions options = split_cluster(1, 2);
+    options.coordinator.scheduling.policy = PlacementPolicy::least_loaded;  // both fidelities do the same work
     const Workload load = synthesize({.rate = rate, .count = 3000, .tenants = {{.prompt_mean = 700, .output_mean = 60}}});
     double ttft[2] = {}, itl[2] = {}, busy[2] = {};
     for (const Fidelity fidelity : {Fidelity::batch, Fidelity::fluid}) {
@@ -211,6 +212,26 @@ TEST(Simulation, fluid_workers_agree_with_stepping_ones) {
     EXPECT_NEAR(itl[1] / itl[0], 1.0, 0.10) << rate;
     EXPECT_NEAR(busy[1] / busy[0], 1.0, 0.05) << rate;
   }
+}
+
+/// A chat of 400 tokens, and beside it prompts whose chunks take 82 ms.
+TEST(Simulation, chunks_shrink_to_keep_the_objective_of_those_that_decode) {
+  SimOptions options;
+  options.workers = {worker("w", Role::both)};
+  options.workers[0].chunk_tokens = 8192;
+  Workload load;
+  load.requests = {{.arrival = 0, .prompt_tokens = 100, .output_tokens = 400}};
+  for (int i = 1; i < 5; ++i) {
+    load.requests.push_back({.arrival = i * 100 * kMillisecond, .prompt_tokens = 16'384, .output_tokens = 1});
+  }
+  const auto slowest_gap_s = [&](double itl_ms) {
+    options.coordinator.classes = {ClassConfig{.name = "all", .slo = {.itl_ms = itl_ms}}};
+    const SimResult result = simulate(options, load);
+    expect_all_finished(result);
+    return result.gaps.at(0).quantile(0.99);
+  };
+  EXPECT_GT(slowest_gap_s(0), 0.080);
+  EXPECT_LT(slowest_gap_s(30), 0.031);
 }
 
 TEST(Simulation, overload_is_refused_and_counted) {

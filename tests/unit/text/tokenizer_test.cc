@@ -42,6 +42,26 @@ TEST(Tokenizer, a_minimal_file_loads) {
   EXPECT_EQ(tokenizer->id_of("zz"), std::nullopt);
 }
 
+TEST(Tokenizer, a_piece_has_the_same_tokens_wherever_it_stands) {
+  const auto tokenizer = Tokenizer::load(BATON_SOURCE_DIR "/tests/data/text/llama3.tokenizer.json");
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  std::mt19937 random(7);
+  for (int round = 0; round < 20; ++round) {
+    std::string text;
+    std::vector<TokenId> expected;
+    for (int word = 0; word < 400; ++word) {
+      // Words of 1 to 18 letters over many slots, many of them again; with its space each is one piece.
+      std::string piece = " ";
+      const auto letters = 1 + random() % 18;
+      for (unsigned i = 0; i < letters; ++i) piece += static_cast<char>('a' + random() % (letters < 3 ? 26 : 2));
+      const auto alone = tokenizer->encode(piece, {.add_special_tokens = false});
+      expected.insert(expected.end(), alone.begin(), alone.end());
+      text += piece;
+    }
+    ASSERT_EQ(tokenizer->encode(text, {.add_special_tokens = false}), expected) << text;
+  }
+}
+
 TEST(Tokenizer, refuses_what_it_cannot_reproduce_and_names_it) {
   const std::vector<std::array<std::string, 3>> cases{
       {"model", R"({"type":"WordPiece","vocab":{}})", "model.type model \"WordPiece\" is not supported"},
