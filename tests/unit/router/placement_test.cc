@@ -59,6 +59,24 @@ TEST_F(Placement, takes_the_class_a_header_names_and_refuses_one_there_is_not) {
   EXPECT_NE(unknown.body.find("gold, default"), std::string::npos) << unknown.body;
 }
 
+TEST_F(Placement, hands_a_long_prompt_to_both_workers_as_it_is) {
+  start();
+  std::string prompt;
+  while (prompt.size() < 30'000) prompt += "word " + std::to_string(prompt.size()) + " ";
+  for (const std::string& text : {prompt, std::string("short"), prompt}) {
+    EXPECT_EQ(post("/v1/completions", {{"prompt", text}, {"max_tokens", 4}, {"seed", 7}}).status, 200);
+  }
+  for (const auto& worker : workers) {
+    const auto specs = worker->specs();
+    ASSERT_EQ(specs.size(), 3U);
+    EXPECT_EQ(specs[0].tokens, bytes_of(prompt));
+    EXPECT_EQ(specs[1].tokens, bytes_of("short"));
+    EXPECT_EQ(specs[2].tokens, bytes_of(prompt));
+    EXPECT_EQ(specs[2].sampling.seed, 7U);
+    EXPECT_EQ(specs[2].sampling.max_tokens, 4);
+  }
+}
+
 TEST_F(Placement, is_measured) {
   start();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(post_with(*router, "").status, 200);
