@@ -96,22 +96,22 @@ std::int32_t BatchingEngine::blocks_for(std::int32_t tokens) const {
   return (tokens + options_.block_tokens - 1) / options_.block_tokens;
 }
 
-Result<SequenceId> BatchingEngine::generate(GenerationSpec spec) {
-  return enqueue(std::move(spec), SequenceKind::generate);
+Result<SequenceId> BatchingEngine::generate(GenerationSpec spec, Objective objective) {
+  return enqueue(std::move(spec), SequenceKind::generate, objective);
 }
 
 Result<SequenceId> BatchingEngine::prefill(GenerationSpec spec) {
-  return enqueue(std::move(spec), SequenceKind::prefill);
+  return enqueue(std::move(spec), SequenceKind::prefill, {});
 }
 
-Result<SequenceId> BatchingEngine::enqueue(GenerationSpec spec, SequenceKind kind) {
+Result<SequenceId> BatchingEngine::enqueue(GenerationSpec spec, SequenceKind kind, Objective objective) {
   if (auto good = check(spec); !good) return std::unexpected(good.error());
   auto matcher = match_output(spec);
   if (!matcher) return std::unexpected(matcher.error());
   if (std::ssize(waiting_) >= options_.max_waiting) {
     return fail(Errc::queue_full, std::to_string(waiting_.size()) + " sequences are waiting on this worker already");
   }
-  Sequence& sequence = add(std::move(spec), kind);
+  Sequence& sequence = add(std::move(spec), kind, objective);
   sequence.matcher = std::move(*matcher);
   waiting_.push_back(&sequence);
   return sequence.id;
@@ -134,12 +134,13 @@ Result<std::optional<grammar::Matcher>> BatchingEngine::match_output(const Gener
   return std::optional(std::move(*matcher));
 }
 
-Sequence& BatchingEngine::add(GenerationSpec spec, SequenceKind kind) {
+Sequence& BatchingEngine::add(GenerationSpec spec, SequenceKind kind, Objective objective) {
   changed();
   constexpr std::int32_t kRoomAhead = 4096;  // output tokens without reallocation
   auto sequence = std::make_unique<Sequence>();
   sequence->id = {++last_id_};
   sequence->kind = kind;
+  sequence->objective = objective;
   sequence->prompt_tokens = spec.prompt_tokens();
   sequence->given_tokens = static_cast<std::int32_t>(spec.tokens.size());
   sequence->tokens = std::move(spec.tokens);
@@ -169,7 +170,7 @@ std::span<const BlockId> BatchingEngine::blocks(SequenceId id) const {
   return it == sequences_.end() ? std::span<const BlockId>() : it->second->lease.blocks();
 }
 
-Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
+Result<Reservation> BatchingEngine::reserve(GenerationSpec spec, Objective objective) {
   if (auto good = check(spec); !good) return std::unexpected(good.error());
   auto matcher = match_output(spec);
   if (!matcher) return std::unexpected(matcher.error());
@@ -190,7 +191,7 @@ Result<Reservation> BatchingEngine::reserve(GenerationSpec spec) {
                                          std::to_string(std::max(0, spare)) + " are to be had now");
   }
   lease.append(std::move(*granted));
-  Sequence& sequence = add(std::move(spec), SequenceKind::adopted);
+  Sequence& sequence = add(std::move(spec), SequenceKind::adopted, objective);
   sequence.matcher = std::move(*matcher);
   sequence.phase = SequencePhase::reserved;
   sequence.prefilled = true;

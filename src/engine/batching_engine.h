@@ -12,6 +12,7 @@
 #include "engine/sequence.h"
 #include "engine/step_rows.h"
 #include "kv/block_pool.h"
+#include "perf/chunk_pacer.h"
 
 namespace baton::engine {
 
@@ -25,17 +26,18 @@ class BatchingEngine final : public Engine {
  public:
   BatchingEngine(EngineOptions options, ModelRunner& runner);
 
-  Result<SequenceId> generate(GenerationSpec spec) override;
+  Result<SequenceId> generate(GenerationSpec spec, Objective objective) override;
   Result<SequenceId> prefill(GenerationSpec spec) override;
   std::span<const BlockId> blocks(SequenceId id) const override;
   void set_layer_hook(std::function<void(const LayerDone&)> hook) override { layer_hook_ = std::move(hook); }
-  Result<Reservation> reserve(GenerationSpec spec) override;
+  Result<Reservation> reserve(GenerationSpec spec, Objective objective) override;
   void commit(SequenceId id, const TokenOut& first) override;
   void drop(SequenceId id) override;
   void drained(SequenceId id) override;
   void release(SequenceId id) override;
   bool has_work() const override;
   std::span<const EngineEvent> step() override;
+  void observe_step(double seconds) override { pacer_.observe(last_rows(), seconds); }
   EngineLoad load() const override;
   perf::StepRows last_rows() const override { return step_rows(rows_); }
   kv::CacheChanges take_cache_changes() override { return pool_.take_cache_changes(); }
@@ -47,9 +49,9 @@ class BatchingEngine final : public Engine {
  private:
   // Between steps.
   Result<void> check(const GenerationSpec& spec) const;
-  Result<SequenceId> enqueue(GenerationSpec spec, SequenceKind kind);
+  Result<SequenceId> enqueue(GenerationSpec spec, SequenceKind kind, Objective objective);
   Result<std::optional<grammar::Matcher>> match_output(const GenerationSpec& spec) const;
-  Sequence& add(GenerationSpec spec, SequenceKind kind);
+  Sequence& add(GenerationSpec spec, SequenceKind kind, Objective objective);
   Sequence* find(SequenceId id);
   void forget(Sequence& sequence);
   void leave_queue(Sequence& sequence);
@@ -60,6 +62,7 @@ class BatchingEngine final : public Engine {
   void promote_ready();
   void plan_decodes();
   void plan_prefills();
+  std::int32_t prefill_budget() const;
   bool admit(Sequence& sequence);
   bool grow(Sequence& sequence);
   Sequence& latest_arrived();
@@ -91,6 +94,7 @@ class BatchingEngine final : public Engine {
   std::int32_t batch_limit_;  // sequences; leaves prefill at least one row of a step
   kv::BlockPool pool_;
   Sampler sampler_;
+  perf::ChunkPacer pacer_;
   std::function<void(const LayerDone&)> layer_hook_;
   std::function<void(std::int32_t)> on_layer_;
 

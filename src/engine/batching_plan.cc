@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/check.h"
@@ -83,6 +85,19 @@ void BatchingEngine::preempt(Sequence& sequence) {
   ++preemptions_;
 }
 
+/// Rows for prompts: what the decoding sequences, who are planned by now, leave of the chunk; fewer if one of them has
+/// an objective that the step would break, in whole blocks and at least one, so that every prompt gets on.
+std::int32_t BatchingEngine::prefill_budget() const {
+  const std::int32_t room = options_.chunk_tokens - static_cast<std::int32_t>(rows_.size());
+  double bound_s = std::numeric_limits<double>::infinity();
+  for (const Sequence* sequence : planned_) {
+    if (sequence->objective.itl_s > 0) bound_s = std::min(bound_s, sequence->objective.itl_s);
+  }
+  if (std::isinf(bound_s)) return room;
+  const std::int32_t block = options_.block_tokens;
+  return std::min(room, std::max(block, pacer_.rows_within(bound_s) / block * block));
+}
+
 void BatchingEngine::plan_prefills() {
   const auto later = [done = static_cast<std::int64_t>(prefill_tokens_)](const Sequence* a, const Sequence* b) {
     return a->rank(done) > b->rank(done);
@@ -92,7 +107,7 @@ void BatchingEngine::plan_prefills() {
     if (sequence->rows == 0) candidates_.push_back(sequence);
   }
   std::ranges::make_heap(candidates_, later);
-  auto budget = options_.chunk_tokens - static_cast<std::int32_t>(rows_.size());
+  std::int32_t budget = prefill_budget();
   bool admitting = true;
   while (budget > 0 && !candidates_.empty()) {
     std::ranges::pop_heap(candidates_, later);

@@ -19,12 +19,17 @@ namespace baton::engine {
 
 struct EngineOptions {
   std::int32_t max_batch = 64;            ///< sequences in one step; no more than chunk_tokens are used
-  std::int32_t chunk_tokens = 512;        ///< rows of one step, decode rows included
+  std::int32_t chunk_tokens = 512;        ///< most rows of one step, decode rows included
   std::int32_t block_tokens = 16;
   std::int32_t blocks = 0;
   std::int32_t max_waiting = 1024;        ///< beyond: queue_full
   bool prefix_cache = true;
   std::shared_ptr<grammar::Compiler> grammars;  ///< null: specs with a constraint are refused
+};
+
+/// What a sequence's decoding was promised.
+struct Objective {
+  double itl_s = 0;  ///< between two of its tokens; 0: nothing
 };
 
 /// Handle of a sequence inside one engine; never reused.
@@ -84,7 +89,7 @@ class Engine {
   virtual ~Engine() = default;
 
   /// Prefill and decode here. Errors: context_length_exceeded, queue_full, out_of_blocks (can never fit).
-  virtual Result<SequenceId> generate(GenerationSpec spec) = 0;
+  virtual Result<SequenceId> generate(GenerationSpec spec, Objective objective = {}) = 0;
 
   /// Prefill only: emits PrefilledEvent and the first TokenEvent, then holds the blocks until release(). If that token
   /// has a finish reason the sequence is complete all the same.
@@ -96,7 +101,7 @@ class Engine {
 
   /// Decode side: takes blocks for spec.tokens now, or out_of_blocks / queue_full. Blocks are in state GRANTED until
   /// commit() or drop().
-  virtual Result<Reservation> reserve(GenerationSpec spec) = 0;
+  virtual Result<Reservation> reserve(GenerationSpec spec, Objective objective = {}) = 0;
   /// KV of all spec.tokens is in place and `first` is the next token: joins the batch at the next step. Emits a TokenEvent for
   /// every later token. `first` is not reported again.
   virtual void commit(SequenceId id, const TokenOut& first) = 0;
@@ -111,6 +116,10 @@ class Engine {
   virtual bool has_work() const = 0;
   /// One model step. The events are valid until the next call.
   virtual std::span<const EngineEvent> step() = 0;
+
+  /// How long the last step() took. From this the engine learns how many prompt rows fit a step beside sequences with
+  /// an objective; an engine that is never told always takes chunk_tokens.
+  virtual void observe_step(double seconds) = 0;
 
   virtual EngineLoad load() const = 0;
   /// Rows of the last step(), for the cost model; none if it had nothing to run.

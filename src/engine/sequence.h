@@ -32,6 +32,7 @@ struct Sequence {
   SequenceId id;
   SequenceKind kind = SequenceKind::generate;
   SequencePhase phase = SequencePhase::waiting;
+  Objective objective;
   std::vector<TokenId> tokens;     ///< prompt, then output
   std::int32_t prompt_tokens = 0;  ///< of them the request's prompt
   std::int32_t given_tokens = 0;   ///< of them in the spec (a replay's spec has output tokens too)

@@ -300,7 +300,9 @@ std::shared_ptr<const std::string> Dispatcher::bytes_of(const std::shared_ptr<co
 template <class Command>
 void Dispatcher::send_spec(wire::SpecKind kind, const Command& command) {
   const std::uint32_t timeout_ms = wire::timeout_ms(command.deadline, Clock::now());
-  send_to(command.worker, wire::SpecFrame{kind, command.attempt, timeout_ms, bytes_of(command.spec)});
+  wire::SpecFrame frame{kind, command.attempt, timeout_ms, 0, bytes_of(command.spec)};
+  if constexpr (requires { command.itl_slo_ms; }) frame.itl_slo_ms = command.itl_slo_ms;
+  send_to(command.worker, frame);
 }
 
 void Dispatcher::execute_send(const schedule::SendGenerate& command) {

@@ -100,19 +100,20 @@ void LifeCycle::dispatch(Request& request, const Ask& ask, const Decision& decis
   auto hint = ask.cached.begin();
   const std::int64_t to_compute = ask.tokens - cached_tokens(*prefill, ask, hint);
   const auto spec = attempt_spec(request);
+  const auto itl_slo_ms = static_cast<float>(ask.slo.itl_ms);
   if (decision.mode == Mode::local) {
     ++stats_.local;
     on_decode.prefill_tokens = to_compute;
     on_decode.prefills = 1;
     open(attempt.decode, decision.decode, on_decode);
-    commands_.emplace_back(SendGenerate{decision.decode, attempt.id, spec, request.deadline});
+    commands_.emplace_back(SendGenerate{decision.decode, attempt.id, spec, request.deadline, itl_slo_ms});
   } else {
     ++stats_.split;
     attempt.phase_deadline = now_ + options_.ticket_timeout;
     open(attempt.decode, decision.decode, on_decode);
     open(attempt.prefill, decision.prefill,
          {.sequences = 1, .blocks = prefill->blocks_for(ask.tokens), .prefill_tokens = to_compute, .prefills = 1});
-    commands_.emplace_back(SendReserve{decision.decode, attempt.id, spec, request.deadline});
+    commands_.emplace_back(SendReserve{decision.decode, attempt.id, spec, request.deadline, itl_slo_ms});
     commands_.emplace_back(SendPrefill{decision.prefill, attempt.id, spec, request.deadline});
   }
   if (request.prefix_hashes.empty()) return;

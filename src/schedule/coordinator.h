@@ -63,9 +63,21 @@ using Event = std::variant<WorkerUp, WorkerDown, WorkerDraining, LoadReport, Arr
                            PromptLogprobsIn, PrefilledIn, HandedIn, FailedIn, Tick, StartDrain>;
 
 // ---- commands out ----------------------------------------------------------------------------------------------
-struct SendGenerate { WorkerId worker; AttemptId attempt; std::shared_ptr<const GenerationSpec> spec; TimePoint deadline; };
+struct SendGenerate {
+  WorkerId worker;
+  AttemptId attempt;
+  std::shared_ptr<const GenerationSpec> spec;
+  TimePoint deadline;
+  float itl_slo_ms = 0;  ///< between two tokens, of the class it is served by; 0: none
+};
 struct SendPrefill { WorkerId worker; AttemptId attempt; std::shared_ptr<const GenerationSpec> spec; TimePoint deadline; };
-struct SendReserve { WorkerId worker; AttemptId attempt; std::shared_ptr<const GenerationSpec> spec; TimePoint deadline; };
+struct SendReserve {
+  WorkerId worker;
+  AttemptId attempt;
+  std::shared_ptr<const GenerationSpec> spec;
+  TimePoint deadline;
+  float itl_slo_ms = 0;  ///< between two tokens, of the class it is served by; 0: none
+};
 struct SendGrant { WorkerId worker; AttemptId attempt; std::string ticket; };
 struct SendCancel { WorkerId worker; AttemptId attempt; };
 /// Tokens reach the client in index order, each exactly once.

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/check.h"
@@ -34,6 +36,7 @@ void BatchWorker::step() {
     stats_.prefill += static_cast<Nanos>(static_cast<double>(duration) * std::max(0.0, 1 - decode_s / whole_s));
   }
   if (samples_.size() < kKeptSamples) samples_.push_back({.rows = all, .seconds = seconds(duration)});
+  pacer_.observe(all, seconds(duration));
   start_pushes();
   port_.wake_at(index_, port_.now() + duration, 0);
 }
@@ -91,9 +94,19 @@ void BatchWorker::preempt(Sequence& sequence) {
   ++stats_.preemptions;
 }
 
+std::int32_t BatchWorker::prefill_budget() const {
+  const std::int32_t room = chunk_ - static_cast<std::int32_t>(planned_.size());
+  double bound_s = std::numeric_limits<double>::infinity();
+  for (const Sequence* s : planned_) {
+    if (s->itl_slo_s > 0) bound_s = std::min(bound_s, s->itl_slo_s);
+  }
+  if (std::isinf(bound_s)) return room;
+  return std::min(room, std::max(block_tokens_, pacer_.rows_within(bound_s) / block_tokens_ * block_tokens_));
+}
+
 void BatchWorker::plan_prefills() {
-  const auto later = [](const Sequence* a, const Sequence* b) {
-    return std::pair(a->urgency(), a->order) > std::pair(b->urgency(), b->order);
+  const auto later = [done = static_cast<std::int64_t>(stats_.prefill_tokens)](const Sequence* a, const Sequence* b) {
+    return a->rank(done) > b->rank(done);
   };
   candidates_.assign(waiting_.begin(), waiting_.end());
   for (Sequence* s : running_) {
@@ -101,7 +114,7 @@ void BatchWorker::plan_prefills() {
   }
   std::size_t admitted_left = candidates_.size() - waiting_.size();
   std::ranges::make_heap(candidates_, later);
-  auto budget = chunk_ - static_cast<std::int32_t>(planned_.size());
+  std::int32_t budget = prefill_budget();
   bool admitting = true;
   while (budget > 0 && !candidates_.empty() && (admitting || admitted_left > 0)) {
     std::ranges::pop_heap(candidates_, later);
@@ -144,6 +157,7 @@ bool BatchWorker::admit(Sequence& sequence) {
     port_.push(index_, sequence.attempt, (cached - sequence.pushed) * kv_token_bytes_);
     sequence.pushed = cached;
   }
+  sequence.work = std::max(1, sequence.remaining());
   leave_queue(sequence);
   enter_batch(sequence);
   return true;

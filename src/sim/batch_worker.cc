@@ -46,7 +46,8 @@ BatchWorker::BatchWorker(std::uint32_t index, const WorkerSpec& spec, WorkerPort
 // ---- commands ---------------------------------------------------------------------------------------------------
 
 void BatchWorker::submit(const Submit& submit) {
-  command({.kind = Command::Kind::submit, .attempt = submit.attempt, .part = submit.part, .spec = submit.spec, .ticket = {}});
+  command({.kind = Command::Kind::submit, .attempt = submit.attempt, .part = submit.part, .spec = submit.spec, .ticket = {},
+           .itl_slo_s = submit.itl_slo_s});
 }
 
 void BatchWorker::grant(AttemptId attempt, const Ticket& ticket) {
@@ -93,6 +94,8 @@ void BatchWorker::start(Command& command) {
   sequence->order = ++next_order_;
   sequence->given = sequence->size = size;
   sequence->output = port_.output_tokens(*command.spec);
+  sequence->itl_slo_s = command.itl_slo_s;
+  sequence->work = size;
   sequence->arrival = static_cast<std::int64_t>(stats_.prefill_tokens);
   sequence->spec = std::move(command.spec);
   waiting_.push_back(sequence.get());
@@ -107,7 +110,9 @@ void BatchWorker::reserve(Command& command) {
   kv::BlockLease lease = pool_.match(std::span(command.spec->tokens).first(command.spec->tokens.size() - 1));
   const std::int32_t shared = lease.size();
   const std::int32_t need = blocks_for(size) - shared;
-  const auto next = std::ranges::min_element(waiting_, {}, &Sequence::urgency);
+  const auto next = std::ranges::min_element(waiting_, {}, [this](const Sequence* s) {
+    return s->rank(static_cast<std::int64_t>(stats_.prefill_tokens));
+  });
   const std::int32_t owed = next == waiting_.end() ? 0 : blocks_for((*next)->size);
   auto granted = need <= pool_.available() - owed ? pool_.grant(need) : std::nullopt;
   if (!granted) return port_.send_failed(index_, command.attempt, {Errc::out_of_blocks, "no KV blocks to be had now"});
@@ -120,6 +125,9 @@ void BatchWorker::reserve(Command& command) {
   sequence->given = sequence->size = size;
   sequence->computed = sequence->cached = shared * block_tokens_;
   sequence->output = port_.output_tokens(*command.spec);
+  sequence->itl_slo_s = command.itl_slo_s;
+  sequence->work = size;
+  sequence->arrival = static_cast<std::int64_t>(stats_.prefill_tokens);
   sequence->prefilled = true;
   sequence->lease = std::move(lease);
   sequence->spec = std::move(command.spec);

@@ -2,15 +2,18 @@
 
 #include <optional>
 #include <unordered_map>
+#include <tuple>
 #include <utility>
 
 #include "kv/block_pool.h"
+#include "perf/chunk_pacer.h"
 #include "sim/worker.h"
 
 namespace baton::sim {
 
 /// A worker that plans every step as the engine does (src/engine/batching_plan.cc, whose rules it repeats): one row for
-/// each sequence that decodes, the rest of the step's rows for prompts, the most urgent first, in chunks; admission with
+/// each sequence that decodes, the rest of the step's rows for prompts, by rank, in chunks, which shrink for those that
+/// decode with an objective; admission with
 /// blocks for the whole prompt and one for each running sequence; when blocks run out the latest arrived is preempted
 /// and computed again; a real block pool with a real prefix cache. What is left out: logits. A step takes
 /// perf::step_s of the true replica.
@@ -47,6 +50,8 @@ class BatchWorker final : public Worker {
     std::int32_t rows = 0;
     std::int32_t output = 0;     ///< index of the last token + 1
     std::int32_t cached = -1;
+    double itl_slo_s = 0;        ///< 0: none
+    std::int32_t work = 0;       ///< tokens to prefill when it arrived, or when it got its blocks: less what is cached
     std::int64_t arrival = 0;    ///< count of prefilled tokens when it arrived
     bool prefilled = false;
     bool finishing = false;      ///< all its KV was handed to the link
@@ -56,7 +61,11 @@ class BatchWorker final : public Worker {
     kv::PrefixCursor published;
 
     std::int32_t remaining() const { return size - computed; }
-    std::int64_t urgency() const { return arrival + 4 * std::int64_t{remaining()}; }
+    /// As engine::Sequence::rank: by whole work, those that let four times theirs go by first.
+    std::tuple<bool, std::int64_t, std::uint64_t> rank(std::int64_t done) const {
+      const bool is_overdue = done - arrival > 4 * std::int64_t{work};
+      return {!is_overdue, is_overdue ? arrival : std::int64_t{work}, order};
+    }
   };
 
   // Commands kept until the end of the step.
@@ -66,6 +75,7 @@ class BatchWorker final : public Worker {
     Part part = Part::whole;
     std::shared_ptr<const GenerationSpec> spec;
     Ticket ticket;
+    double itl_slo_s = 0;
   };
   void command(Command command);
   void obey(Command& command);
@@ -80,6 +90,7 @@ class BatchWorker final : public Worker {
   void step();
   void plan_decodes();
   void plan_prefills();
+  std::int32_t prefill_budget() const;
   bool grow(Sequence& sequence);
   bool admit(Sequence& sequence);
   void preempt(Sequence& sequence);
@@ -98,6 +109,7 @@ class BatchWorker final : public Worker {
   double kv_token_bytes_;
   std::int32_t block_tokens_, chunk_, max_batch_, max_context_;
   kv::BlockPool pool_;
+  perf::ChunkPacer pacer_;
   std::unordered_map<AttemptId, std::unique_ptr<Sequence>> sequences_;  // their leases end before the pool does
   std::vector<Sequence*> waiting_, ready_, running_;
   std::vector<Sequence*> planned_, candidates_;

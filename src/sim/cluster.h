@@ -69,9 +69,9 @@ class Cluster final : public WorkerPort {
   void happen(const Happening& h);
   void arrive(std::size_t index);
   void feed(const schedule::Event& event);
-  void obey(const schedule::SendGenerate& c) { dispatch(c.worker, {c.attempt, Part::whole, c.spec}); }
-  void obey(const schedule::SendPrefill& c) { dispatch(c.worker, {c.attempt, Part::prefill, c.spec}); }
-  void obey(const schedule::SendReserve& c) { dispatch(c.worker, {c.attempt, Part::decode, c.spec}); }
+  void obey(const schedule::SendGenerate& c) { dispatch(c.worker, {c.attempt, Part::whole, c.spec, c.itl_slo_ms * 1e-3}); }
+  void obey(const schedule::SendPrefill& c) { dispatch(c.worker, {.attempt = c.attempt, .part = Part::prefill, .spec = c.spec}); }
+  void obey(const schedule::SendReserve& c) { dispatch(c.worker, {c.attempt, Part::decode, c.spec, c.itl_slo_ms * 1e-3}); }
   void obey(const schedule::SendGrant& c);
   void obey(const schedule::SendCancel& c);
   void obey(const schedule::Deliver& c);

@@ -32,6 +32,7 @@ struct Submit {
   AttemptId attempt;
   Part part = Part::whole;
   std::shared_ptr<const GenerationSpec> spec;
+  double itl_slo_s = 0;  ///< promised between two tokens; 0: nothing
 };
 
 /// What D tells P through the router: where to push, and what it has already.

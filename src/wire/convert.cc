@@ -362,6 +362,12 @@ Result<void> validate(const Handed& handed) {
   return check_bytes("transport", handed.transport().size(), kMaxNameBytes);
 }
 
+Result<double> objective_s(float itl_slo_ms) {
+  const double ms = itl_slo_ms;
+  if (const auto violation = first_violation({{"itl_slo_ms", ms, 0, kMaxObjectiveMs}})) return *violation;
+  return ms * 1e-3;
+}
+
 std::uint32_t timeout_ms(TimePoint deadline, TimePoint now) {
   if (deadline == kNever) return 0;
   if (deadline <= now) return 1;

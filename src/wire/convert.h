@@ -23,6 +23,7 @@ inline constexpr std::size_t kMaxBadWords = 4096;
 inline constexpr std::size_t kMaxBadWordTokens = 256;  ///< of one sequence
 inline constexpr std::size_t kMaxConstraintBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxPromptLogprobTokens = 65536;  ///< of one message
+inline constexpr double kMaxObjectiveMs = 1e9;
 inline constexpr std::size_t kMaxStepTokens = 65536;
 inline constexpr std::size_t kMaxTicketBytes = std::size_t{16} << 20;
 inline constexpr std::size_t kMaxNameBytes = 1024;
@@ -61,6 +62,9 @@ Result<void> validate(const Grant& grant);
 Result<void> validate(const Prefilled& prefilled);
 /// `micros` fits std::chrono::microseconds, the transport's name is bounded.
 Result<void> validate(const Handed& handed);
+
+/// Seconds of an objective that travels as milliseconds; 0: none. At most kMaxObjectiveMs.
+Result<double> objective_s(float itl_slo_ms);
 
 /// Deadlines travel as milliseconds left, because clocks differ: 0 means none; a deadline already past becomes 1.
 std::uint32_t timeout_ms(TimePoint deadline, TimePoint now);

@@ -2,6 +2,8 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
+#include <bit>
+
 #include "core/check.h"
 #include "wire/convert.h"
 #include "wire/frame.h"
@@ -14,6 +16,7 @@ using google::protobuf::io::CodedOutputStream;
 
 constexpr std::uint32_t kVarint = 0;
 constexpr std::uint32_t kBytes = 2;
+constexpr std::uint32_t kFixed32 = 5;
 constexpr std::size_t kLongestVarint = 10;
 constexpr std::size_t kMostHeadBytes = kFrameHeaderBytes + 10 * kLongestVarint;
 
@@ -42,6 +45,9 @@ constexpr int kTimeout = Generate::kTimeoutMsFieldNumber;
 static_assert(Prefill::kAttemptFieldNumber == kAttempt && Reserve::kAttemptFieldNumber == kAttempt);
 static_assert(Prefill::kSpecFieldNumber == kSpec && Reserve::kSpecFieldNumber == kSpec);
 static_assert(Prefill::kTimeoutMsFieldNumber == kTimeout && Reserve::kTimeoutMsFieldNumber == kTimeout);
+
+constexpr int kObjective = Generate::kItlSloMsFieldNumber;
+static_assert(Reserve::kItlSloMsFieldNumber == kObjective);
 
 int field_of(SpecKind kind) {
   switch (kind) {
@@ -77,7 +83,8 @@ std::string encode_spec(const GenerationSpec& spec) {
 
 std::string encode_head(const SpecFrame& frame) {
   const std::size_t spec_bytes = frame.spec->size();
-  const std::size_t message = 3 + varint_bytes(frame.attempt.value) + varint_bytes(frame.timeout_ms) +
+  const std::size_t objective_bytes = frame.itl_slo_ms == 0 ? 0 : 5;
+  const std::size_t message = 3 + objective_bytes + varint_bytes(frame.attempt.value) + varint_bytes(frame.timeout_ms) +
                               varint_bytes(spec_bytes) + spec_bytes;
   const std::size_t body = 1 + varint_bytes(message) + message;
   BATON_CHECK(body <= kMaxFrameBytes);
@@ -87,6 +94,10 @@ std::string encode_head(const SpecFrame& frame) {
   auto* out = put_length(begin + kFrameHeaderBytes, field_of(frame.kind), message);
   out = put_varint(out, kAttempt, frame.attempt.value);
   out = put_varint(out, kTimeout, frame.timeout_ms);
+  if (objective_bytes != 0) {
+    const auto bits = std::bit_cast<std::uint32_t>(frame.itl_slo_ms);
+    out = CodedOutputStream::WriteLittleEndian32ToArray(bits, put_tag(out, kObjective, kFixed32));
+  }
   out = put_length(out, kSpec, spec_bytes);
   head.resize(static_cast<std::size_t>(out - begin));
   return head;

@@ -20,6 +20,7 @@ struct SpecFrame {
   SpecKind kind = SpecKind::generate;
   AttemptId attempt;
   std::uint32_t timeout_ms = 0;
+  float itl_slo_ms = 0;                     ///< not with prefill
   std::shared_ptr<const std::string> spec;  ///< of encode_spec()
 };
 

@@ -30,6 +30,7 @@ struct Submit {
   AttemptKind kind = AttemptKind::generate;
   GenerationSpec spec;
   TimePoint deadline = kNever;
+  double itl_slo_s = 0;  ///< promised between two tokens; 0: nothing
 };
 struct GrantIn {
   AttemptKey key;

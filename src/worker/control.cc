@@ -191,11 +191,11 @@ class ControlImpl final : public Control {
   Result<void> on_frame(ConnectionId id, aio::FramedConnection& connection, const wire::Envelope& envelope) {
     switch (envelope.body_case()) {
       case wire::Envelope::kGenerate:
-        return on_submit(id, connection, envelope.generate(), AttemptKind::generate);
+        return on_submit(id, connection, envelope.generate(), AttemptKind::generate, envelope.generate().itl_slo_ms());
       case wire::Envelope::kPrefill:
-        return on_submit(id, connection, envelope.prefill(), AttemptKind::prefill);
+        return on_submit(id, connection, envelope.prefill(), AttemptKind::prefill, 0);
       case wire::Envelope::kReserve:
-        return on_submit(id, connection, envelope.reserve(), AttemptKind::reserve);
+        return on_submit(id, connection, envelope.reserve(), AttemptKind::reserve, envelope.reserve().itl_slo_ms());
       case wire::Envelope::kGrant: {
         if (auto valid = wire::validate(envelope.grant()); !valid) return valid;
         loop_->submit_always(GrantIn{{id, AttemptId{envelope.grant().attempt()}}, envelope.grant().ticket()});
@@ -222,9 +222,12 @@ class ControlImpl final : public Control {
   }
 
   template <class Message>
-  Result<void> on_submit(ConnectionId id, aio::FramedConnection& connection, const Message& message, AttemptKind kind) {
+  Result<void> on_submit(ConnectionId id, aio::FramedConnection& connection, const Message& message, AttemptKind kind,
+                         float itl_slo_ms) {
     auto spec = wire::from_wire(message.spec());
     if (!spec) return std::unexpected(spec.error());
+    const auto itl_slo_s = wire::objective_s(itl_slo_ms);
+    if (!itl_slo_s) return std::unexpected(itl_slo_s.error());
     const AttemptId attempt{message.attempt()};
     if (const auto& constraint = spec->sampling.constraint; options_.grammars && constraint.kind != Constraint::Kind::none) {
       if (const auto prepared = options_.grammars->prepare(constraint); !prepared) {
@@ -235,7 +238,8 @@ class ControlImpl final : public Control {
     Submit submit{.key = {id, attempt},
                   .kind = kind,
                   .spec = std::move(*spec),
-                  .deadline = wire::deadline_after(message.timeout_ms(), Clock::now())};
+                  .deadline = wire::deadline_after(message.timeout_ms(), Clock::now()),
+                  .itl_slo_s = *itl_slo_s};
     if (!loop_->submit(std::move(submit))) {
       refuse_attempt(connection, attempt, {Errc::queue_full, "the worker's queue is full"});
     }

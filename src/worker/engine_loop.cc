@@ -87,7 +87,7 @@ Result<engine::SequenceId> EngineLoop::start(Submit& command) {
   if (command.kind == AttemptKind::reserve) return start_reservation(command);
   Attempt attempt = make_attempt(command);
   auto sequence = command.kind == AttemptKind::prefill ? engine_.prefill(std::move(command.spec))
-                                                       : engine_.generate(std::move(command.spec));
+                                                       : engine_.generate(std::move(command.spec), {.itl_s = command.itl_slo_s});
   if (!sequence) return sequence;
   by_key_[attempt.key] = *sequence;
   attempts_.emplace(*sequence, std::move(attempt));
@@ -96,7 +96,7 @@ Result<engine::SequenceId> EngineLoop::start(Submit& command) {
 
 Result<engine::SequenceId> EngineLoop::start_reservation(Submit& command) {
   Attempt attempt = make_attempt(command);
-  auto reservation = engine_.reserve(std::move(command.spec));
+  auto reservation = engine_.reserve(std::move(command.spec), {.itl_s = command.itl_slo_s});
   if (!reservation) return std::unexpected(reservation.error());
 
   const transfer::TransferId id{hash_combine(transfer_salt_, ++transfer_counter_)};

@@ -24,6 +24,7 @@ void set_cache(wire::CacheDelta& out, const kv::CacheChanges& changes) {
 void EngineLoop::note_step(double seconds) {
   const perf::StepSample sample{.rows = engine_.last_rows(), .seconds = seconds};
   if (!perf::plausible(sample)) return;
+  engine_.observe_step(seconds);
   const StepKind kind = sample.rows.batch == 0            ? kPrefillStep
                         : sample.rows.prefill_tokens == 0 ? kDecodeStep
                                                           : kMixedStep;

@@ -125,4 +125,70 @@ TEST(EngineInterleaving, a_128k_prompt_in_flight_hardly_delays_short_ones_and_is
       << long_alone.long_tokens_per_s << " tokens/s alone, " << both.long_tokens_per_s << " with the short ones";
 }
 
+namespace {
+
+struct Paced {
+  double longest_gap_s = 0;  ///< between two tokens of the decoding sequence beside the prompt, once ten had gone by
+  double ttft_s = 0;         ///< of the long prompt
+  std::size_t most_rows = 0;
+};
+
+/// A sequence decodes with the given objective when a prompt of 32K tokens comes; chunks are of 4,096 rows: 105 ms.
+Paced pace(double itl_s) {
+  TimedRunner runner;
+  test::PoolMemory memory(runner, 4'000, 16);
+  const engine::EngineOptions options{.max_batch = 64, .chunk_tokens = 4096, .block_tokens = 16, .blocks = 4'000};
+  const auto engine = std::move(*engine::Engine::create(options, runner, memory.view()));
+  GenerationSpec chat = prompt_of(100);
+  chat.sampling.max_tokens = 10'000;
+  const SequenceId talker = *engine->generate(chat, {.itl_s = itl_s});
+  Paced out;
+  SequenceId big;
+  double big_since_s = 0, last_s = 0;
+  int beside = -1;  // tokens of the talker since the prompt came
+  for (int step = 0; step < 10'000; ++step) {
+    if (step == 20) {
+      big = *engine->generate(prompt_of(32'768));
+      big_since_s = runner.now_s;
+      beside = 0;
+    }
+    const double began_s = runner.now_s;
+    const auto events = engine->step();
+    engine->observe_step(runner.now_s - began_s);
+    const perf::StepRows rows = engine->last_rows();
+    out.most_rows = std::max(out.most_rows, static_cast<std::size_t>(rows.prefill_tokens + rows.batch));
+    for (const engine::EngineEvent& event : events) {
+      const auto* token = std::get_if<engine::TokenEvent>(&event);
+      if (token == nullptr) continue;
+      if (token->sequence == big) {
+        out.ttft_s = runner.now_s - big_since_s;
+        return out;
+      }
+      EXPECT_EQ(token->sequence, talker);
+      if (beside >= 0 && ++beside > 10) out.longest_gap_s = std::max(out.longest_gap_s, runner.now_s - last_s);
+      last_s = runner.now_s;
+    }
+  }
+  ADD_FAILURE() << "the long prompt never got its token";
+  return out;
+}
+
+}  // namespace
+
+TEST(EngineInterleaving, chunks_shrink_until_the_objective_of_a_decoding_sequence_is_kept) {
+  const Paced free = pace(0);
+  EXPECT_EQ(free.most_rows, 4096U);
+  const Paced paced = pace(0.050);
+  EXPECT_LE(paced.longest_gap_s, 0.050);
+  EXPECT_GT(paced.longest_gap_s, 0.040);  // and no more than that
+  // A step of 50 ms has 47 for rows where one of 105 has 102.
+  EXPECT_LT(paced.ttft_s, 1.15 * free.ttft_s);
+}
+
+TEST(EngineInterleaving, an_objective_nobody_can_keep_still_lets_a_block_of_the_prompt_through_each_step) {
+  const Paced paced = pace(1e-3);  // a step without any prompt takes 3
+  const double floor_s = 32'768 / 16 * (kStep_s + 17 * kRow_s);
+  EXPECT_NEAR(paced.ttft_s, floor_s, 0.01 * floor_s);
+}
+
 }  // namespace baton

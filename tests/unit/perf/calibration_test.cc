@@ -7,6 +7,7 @@
 #include <random>
 
 #include "perf/catalogue.h"
+#include "perf/chunk_pacer.h"
 #include "perf/cost_model.h"
 #include "perf/shapes.h"
 
@@ -174,6 +175,58 @@ TEST(Calibration, after_nonsense_the_truth_is_found_again) {
 TEST(Calibration, a_prior_outside_the_bounds_is_brought_inside) {
   Calibrator calibrator(with(prior(), {.mfu = 100, .mbu = 0, .t0_s = -1, .t1_s = 10}));
   expect_within_bounds(calibrator.replica().constants);
+}
+
+double affine_s(const StepRows& rows) { return 3e-3 + 1e-5 * rows.batch + 25e-6 * rows.prefill_tokens; }
+
+TEST(ChunkPacer, takes_everything_while_nothing_is_known_of_prompt_rows) {
+  ChunkPacer pacer;
+  EXPECT_EQ(pacer.rows_within(1e-6), std::numeric_limits<std::int32_t>::max());
+  pacer.observe({.batch = 8, .decode_context = 100}, 5e-3);
+  EXPECT_EQ(pacer.rows_within(1e-6), std::numeric_limits<std::int32_t>::max());
+}
+
+TEST(ChunkPacer, steps_settle_just_below_the_bound) {
+  const double bound_s = 20e-3;
+  ChunkPacer pacer;
+  StepRows rows{.prefill_tokens = 2048, .batch = 16, .decode_context = 500};
+  for (int i = 0; i < 40; ++i) {
+    pacer.observe(rows, affine_s(rows));
+    rows.prefill_tokens = pacer.rows_within(bound_s);
+    if (i > 8) { EXPECT_LE(affine_s(rows), bound_s) << "step " << i; }
+  }
+  EXPECT_GT(affine_s(rows), 0.9 * bound_s);
+}
+
+TEST(ChunkPacer, steps_of_both_kinds_tell_the_base_from_the_rows) {
+  ChunkPacer pacer;
+  for (int i = 0; i < 200; ++i) {
+    for (const double tokens : {0.0, 400.0, 100.0}) {
+      const StepRows rows{.prefill_tokens = tokens, .batch = 16, .decode_context = 500};
+      pacer.observe(rows, affine_s(rows));
+    }
+  }
+  EXPECT_NEAR(pacer.rows_within(10e-3), (9.5e-3 - affine_s({.batch = 16})) / 25e-6, 25);
+  EXPECT_EQ(pacer.rows_within(3e-3), 0);  // decoding alone takes longer
+}
+
+TEST(ChunkPacer, tiny_prompts_and_hiccups_do_not_ruin_what_was_learned) {
+  ChunkPacer pacer;
+  const StepRows mixed{.prefill_tokens = 256, .batch = 16, .decode_context = 500};
+  for (int i = 0; i < 50; ++i) pacer.observe(mixed, affine_s(mixed));
+  const std::int32_t learned = pacer.rows_within(15e-3);
+  for (int i = 0; i < 10; ++i) pacer.observe({.prefill_tokens = 3}, affine_s({.prefill_tokens = 3}));
+  EXPECT_EQ(pacer.rows_within(15e-3), learned);
+  for (const double odd : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    pacer.observe(mixed, odd);
+    pacer.observe({}, 1);
+  }
+  EXPECT_EQ(pacer.rows_within(15e-3), learned);
+  pacer.observe(mixed, 3.0);  // three hundred times as long
+  EXPECT_LT(pacer.rows_within(15e-3), learned);
+  EXPECT_GT(pacer.rows_within(15e-3), learned / 2);
+  for (int i = 0; i < 20; ++i) pacer.observe(mixed, affine_s(mixed));
+  EXPECT_NEAR(pacer.rows_within(15e-3), learned, 0.05 * learned);
 }
 
 }  // namespace

@@ -55,4 +55,24 @@ TEST(Scenario, every_text_case_gives_exactly_the_commands_it_names) {
   EXPECT_GT(cases, 0);
 }
 
+TEST(Coordinator, tells_whoever_decodes_the_objective_of_the_class) {
+  CoordinatorOptions options;
+  options.classes = {ClassConfig{.name = "all", .slo = {.itl_ms = 40}}};
+  const auto spec = std::make_shared<const GenerationSpec>(GenerationSpec{.tokens = {1, 2, 3}, .generated = 0, .sampling = {}});
+  const TimePoint now{std::chrono::hours(1)};
+  {
+    schedule::Coordinator coordinator(options);
+    coordinator.handle(WorkerUp{WorkerId{1}, WorkerInfo{}}, now);
+    const auto commands = coordinator.handle(Arrive{RequestId{1}, spec}, now);
+    ASSERT_FALSE(commands.empty());
+    EXPECT_EQ(std::get<SendGenerate>(commands.front()).itl_slo_ms, 40.0F);
+  }
+  schedule::Coordinator coordinator(options);
+  coordinator.handle(WorkerUp{WorkerId{1}, WorkerInfo{.role = Role::prefill}}, now);
+  coordinator.handle(WorkerUp{WorkerId{2}, WorkerInfo{.role = Role::decode}}, now);
+  const auto commands = coordinator.handle(Arrive{RequestId{1}, spec}, now);
+  ASSERT_FALSE(commands.empty());
+  EXPECT_EQ(std::get<SendReserve>(commands.front()).itl_slo_ms, 40.0F);
+}
+
 }  // namespace baton::testing

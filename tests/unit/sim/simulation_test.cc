@@ -214,6 +214,26 @@ TEST(Simulation, fluid_workers_agree_with_stepping_ones) {
   }
 }
 
+/// A chat of 400 tokens, and beside it prompts whose chunks take 82 ms.
+TEST(Simulation, chunks_shrink_to_keep_the_objective_of_those_that_decode) {
+  SimOptions options;
+  options.workers = {worker("w", Role::both)};
+  options.workers[0].chunk_tokens = 8192;
+  Workload load;
+  load.requests = {{.arrival = 0, .prompt_tokens = 100, .output_tokens = 400}};
+  for (int i = 1; i < 5; ++i) {
+    load.requests.push_back({.arrival = i * 100 * kMillisecond, .prompt_tokens = 16'384, .output_tokens = 1});
+  }
+  const auto slowest_gap_s = [&](double itl_ms) {
+    options.coordinator.classes = {ClassConfig{.name = "all", .slo = {.itl_ms = itl_ms}}};
+    const SimResult result = simulate(options, load);
+    expect_all_finished(result);
+    return result.gaps.at(0).quantile(0.99);
+  };
+  EXPECT_GT(slowest_gap_s(0), 0.080);
+  EXPECT_LT(slowest_gap_s(30), 0.031);
+}
+
 TEST(Simulation, overload_is_refused_and_counted) {
   SimOptions options = split_cluster(1, 1);
   options.coordinator.queue_requests = 5;

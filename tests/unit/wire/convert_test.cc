@@ -344,6 +344,17 @@ TEST(Convert, a_hand_over_of_absurd_length_is_refused) {
                          [](const Handed& h) { return validate(h); });
 }
 
+TEST(Objective, travels_as_milliseconds_and_must_be_a_time) {
+  EXPECT_DOUBLE_EQ(*objective_s(0), 0);
+  EXPECT_DOUBLE_EQ(*objective_s(50), 0.05);
+  for (const float bad : {-1.0F, 2e9F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    const auto refused = objective_s(bad);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().code, Errc::protocol);
+    EXPECT_EQ(refused.error().param, "itl_slo_ms");
+  }
+}
+
 TEST(Deadline, travels_as_milliseconds_left_rounded_up) {
   const TimePoint now{1h};
   EXPECT_EQ(timeout_ms(kNever, now), 0U);

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "support/fake_runner.h"
 #include "unit/worker/fake_plane.h"
@@ -42,12 +44,18 @@ class Station {
 
   static constexpr std::int32_t kBlocks = 64;
 
-  void submit(AttemptKind kind, std::uint64_t attempt, GenerationSpec spec, std::chrono::milliseconds timeout = 10s) {
+  void submit(AttemptKind kind, std::uint64_t attempt, GenerationSpec spec, std::chrono::milliseconds timeout = 10s,
+              double itl_slo_s = 0) {
     Submit command{.key = {kRouter, AttemptId{attempt}},
                    .kind = kind,
                    .spec = std::move(spec),
-                   .deadline = Clock::now() + timeout};
+                   .deadline = Clock::now() + timeout,
+                   .itl_slo_s = itl_slo_s};
     ASSERT_TRUE(loop_->submit(std::move(command)));
+  }
+  /// Called on the engine's thread; to be set while there is nothing to do.
+  void before_step(std::function<void(std::span<const engine::SequenceRows>)> hook) {
+    runner_.before_step = std::move(hook);
   }
   void grant(std::uint64_t attempt, std::string ticket) {
     loop_->submit_always(GrantIn{{kRouter, AttemptId{attempt}}, std::move(ticket)});
@@ -153,8 +161,8 @@ struct Two : testing::Test {
   Station prefill{plane};
   Station decode{plane};
 
-  void start_split(std::uint64_t attempt, const GenerationSpec& what) {
-    decode.submit(AttemptKind::reserve, attempt, what);
+  void start_split(std::uint64_t attempt, const GenerationSpec& what, double itl_slo_s = 0) {
+    decode.submit(AttemptKind::reserve, attempt, what, 10s, itl_slo_s);
     prefill.submit(AttemptKind::prefill, attempt, what);
     prefill.grant(attempt, decode.ticket(attempt));
   }
@@ -277,6 +285,31 @@ TEST_F(Two, steps_are_measured_and_reported) {
   ASSERT_EQ(static_cast<int>(samples.size()), frame->load().samples_size()) << "all plausible";
   EXPECT_LE(samples.size(), 3U);
   for (const auto& sample : samples) EXPECT_LE(sample.rows.batch + sample.rows.prefill_tokens, 40);
+}
+
+TEST_F(Two, prompts_take_small_chunks_beside_an_attempt_with_an_objective) {
+  constexpr double kImpossible = 1e-9;
+  for (const bool is_split : {false, true}) {
+    const std::uint64_t talker = is_split ? 3 : 1, prompt = talker + 1;
+    const auto unlike = spec(is_split ? 249 : 248, 1);  // nothing of it is cached
+    bool submitted = false;
+    std::vector<std::size_t> chunks;
+    decode.before_step([&](std::span<const engine::SequenceRows> sequences) {
+      if (!std::exchange(submitted, true)) decode.submit(AttemptKind::generate, prompt, unlike);
+      if (sequences.size() == 2) chunks.push_back(sequences.back().tokens.size());
+    });
+    if (is_split) {
+      start_split(talker, spec(21, 100), kImpossible);
+    } else {
+      decode.submit(AttemptKind::generate, talker, spec(20, 100), 10s, kImpossible);
+    }
+    ASSERT_EQ(decode.tokens(prompt, 1).size(), 1U);
+    ASSERT_GE(decode.tokens(talker, 99).size(), 99U);
+    if (!is_split) { ASSERT_EQ(decode.tokens(talker, 100).size(), 100U); }
+    // One whole chunk at most, before anything is known of prompt rows.
+    EXPECT_LE(std::ranges::count_if(chunks, [](std::size_t rows) { return rows > 16; }), is_split ? 1 : 0);
+    EXPECT_GE(chunks.size(), (248U - 31) / 16);
+  }
 }
 
 TEST_F(Two, a_router_hears_of_the_prefix_cache_whole_at_first_and_then_of_changes) {
