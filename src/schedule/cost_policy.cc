@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "core/hash.h"
@@ -27,6 +28,8 @@ constexpr double kBlur = 0.04;
 /// What a class that prefers spot capacity pays for other.
 constexpr double kOnDemandFactor = 2.0;
 constexpr double kAssumedBatch = 64;
+/// Output tokens over which a sequence spreads the time it stood still for the prompts of others.
+constexpr double kTypicalOutput = 200;
 constexpr double kSecondsPerHour = 3600;
 
 double preference(std::span<const float> factors, const WorkerView& w) {
@@ -57,7 +60,9 @@ double batch_capacity(const WorkerView& w, double context) {
 /// Fills in what follows from times and dollars. `weight` stands for preferences and the blur.
 void weigh(PathCost& path, const Objectives& o, double occupancy, double weight) {
   const double ttft = path.ttft_s * o.per_ttft, itl = path.itl_s * o.per_itl;
-  path.pressure = std::max({ttft, itl, kOccupancyWeight * occupancy});
+  const double batch = kOccupancyWeight * occupancy;
+  // Not the largest: however tight one is, the others still tell workers apart.
+  path.pressure = std::sqrt(ttft * ttft + itl * itl + batch * batch);
   path.violation = (o.hard_ttft ? std::max(0.0, ttft - 1) : 0.0) + (o.hard_itl ? std::max(0.0, itl - 1) : 0.0);
   path.violation *= weight;
   path.price = path.dollars * (1 + kPressureWeight * path.pressure * path.pressure) * weight;
@@ -137,12 +142,18 @@ struct Search {
   }
   void pair(const PrefillCost& p, const DecodeCost& d, const Group& group) {
     if (!d.split || !may_prefill_for(*p.worker, *d.worker, group)) return;
-    if (best && best->violation <= 0) {
-      // TTFT and the transfer only add to this.
-      const double least = (p.dollars + p.risk + d.dollars + d.risk) * p.preference * d.preference * d.dearth;
-      if ((p.tier | d.tier) >= best->tier && least >= best->price) return;
-    }
-    offer(split_cost(p, d, ask, objectives));
+    // TTFT and the transfer only add to this.
+    const double least = (p.dollars + p.risk + d.dollars + d.risk) * p.preference * d.preference * d.dearth;
+    if (!cannot_win(least, p.tier | d.tier)) offer(split_cost(p, d, ask, objectives));
+  }
+  void alone(const DecodeCost& d) {
+    if (!d.local) return;
+    // The prompt only adds to this.
+    const double least = (d.dollars + d.risk) * d.local_factor * d.preference * d.dearth;
+    if (!cannot_win(least, d.tier)) offer(local_cost(d, ask, objectives));
+  }
+  bool cannot_win(double least_price, int tier) const {
+    return best && best->violation <= 0 && tier >= best->tier && least_price >= best->price;
   }
 };
 
@@ -214,10 +225,10 @@ PathCost local_cost(const DecodeCost& d, const Ask& ask, const Objectives& o) {
   PathCost path{.mode = Mode::local, .prefill = w.id, .decode = w.id};
   const auto own = static_cast<double>(ask.tokens - d.cached);
   const double own_s = perf::prefill_s(w.replica, own, static_cast<double>(d.cached));
-  // Its other sequences wait while it prefills, as ours will wait for the next ones' prompts: in the steady state each
-  // step also prefills batch / output prompts.
   path.ttft_s = backlog_s(w, own) + own_s + d.wait_s + d.itl_s;
-  path.itl_s = d.itl_s + (d.batch - 1) / std::max(ask.output_mean, 1.0) * own_s;
+  // In the steady state each step also prefills batch / output prompts. It is the others that stand still for ours, and
+  // their output is not ours: a prompt with a short answer does them no more harm than one with a long answer.
+  path.itl_s = d.itl_s + (d.batch - 1) / kTypicalOutput * own_s;
   const double prefill_dollars = perf::dollars(w.replica, own_s) * spot_factor(w, ask);
   path.dollars = (prefill_dollars + d.dollars + d.risk) * d.local_factor;
   path.tier = d.tier;
@@ -243,12 +254,10 @@ std::optional<Decision> CheapestPath::operator()(const Snapshot& snapshot, const
   for (std::size_t i = 0; i < snapshot.groups.size(); ++i) {
     for (const DecodeCost* d : best_decode[i].cost) {
       for (const PrefillCost* p : best_prefill[i].cost) meet(p, d);
-      if (d != nullptr && d->local) search.offer(local_cost(*d, ask, objectives));
     }
   }
   for (const DecodeCost& d : sides.decode) {
-    // Elsewhere a decode worker's own prefill can only pay for what it has cached.
-    if (d.local && (d.local_factor <= 1 || d.cached > 0)) search.offer(local_cost(d, ask, objectives));
+    search.alone(d);
     for (const PrefillCost* p : best_prefill[d.worker->group].cost) meet(p, &d);
   }
   for (const PrefillCost& p : sides.prefill) {

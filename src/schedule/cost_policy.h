@@ -30,7 +30,7 @@ struct DecodeCost {
   double preference = 1;
   std::uint8_t tier = 0;
   bool split = false, local = false;  ///< how it may serve
-  double dearth = 1;              ///< what ITL and batch alone make of the price: 1 + 3 u²
+  double dearth = 1;              ///< what the decode side alone makes of the price: 1 + 3 u²
   double local_factor = 1;        ///< on the price of serving whole requests although its role is to decode
 };
 

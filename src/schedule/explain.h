@@ -43,7 +43,7 @@ struct PathTerms {
   double transfer_s = 0;  ///< what the client waits for of it
   double ttft_s = 0, itl_s = 0;
   double dollars = 0;
-  double pressure = 0;    ///< share of the tighter objective that is taken up
+  double pressure = 0;    ///< how much of objectives and batch is taken up together
   double violation = 0;   ///< sum of the shares beyond the objectives; 0: both are met
   double price = 0;       ///< dollars weighed by pressure and preference: the cheapest path wins
 };

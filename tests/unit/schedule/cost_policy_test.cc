@@ -205,6 +205,30 @@ TEST(CostPolicy, a_slow_link_makes_a_short_prompt_local_where_that_keeps_the_obj
   EXPECT_EQ(c.place(ask)->mode, Mode::split) << p.value;
 }
 
+TEST(CostPolicy, a_short_answer_does_not_bar_a_prompt_from_an_idle_decode_worker) {
+  PricedCluster c;
+  const WorkerId p = c.add(Role::prefill, {});
+  const WorkerId d = c.add(Role::decode, {});
+  c.use(p, 4, 8000);
+  c.use(d, 6);
+  for (const double output : {10.0, 1000.0}) {
+    Ask ask = c.ask(4000, {.ttft_ms = 800, .itl_ms = 100});
+    ask.output_mean = output;
+    EXPECT_EQ(c.place(ask), (Decision{Mode::local, d, d})) << output;
+  }
+}
+
+TEST(CostPolicy, however_tight_the_time_to_the_first_token_the_emptier_of_two_decode_workers_is_taken) {
+  PricedCluster c;
+  c.add(Role::prefill, {.dollars = 0.2});
+  const WorkerId fuller = c.add(Role::decode, {.dollars = 1});
+  const WorkerId emptier = c.add(Role::decode, {.dollars = 1.2});
+  c.use(fuller, 24);
+  c.use(emptier, 2);
+  const double own_ms = 1e3 * perf::prefill_s(c.members().find(WorkerId{0})->replica, 8000, 0);
+  EXPECT_EQ(c.place(c.ask(8000, {.ttft_ms = own_ms * 1.1, .itl_ms = 500}))->decode, emptier);
+}
+
 TEST(CostPolicy, predicted_output_is_part_of_the_room) {
   PricedCluster c;
   c.add(Role::prefill, {});
