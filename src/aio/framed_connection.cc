@@ -13,11 +13,55 @@ namespace {
 
 constexpr std::size_t kPrefixBytes = 4;
 constexpr std::size_t kReadBytes = 64U << 10;
+/// Bodies up to here are cheaper to copy than to write by themselves.
+constexpr std::size_t kCopiedBytes = 16U << 10;
 
 std::size_t decode_prefix(const char* bytes) {
   const auto* p = reinterpret_cast<const unsigned char*>(bytes);
   return std::size_t{p[0]} | std::size_t{p[1]} << 8 | std::size_t{p[2]} << 16 | std::size_t{p[3]} << 24;
 }
+
+/// Bytes to be written together: its own, and shared ones in between.
+class Batch {
+ public:
+  std::size_t size() const { return bytes_.size() + shared_bytes_; }
+  bool empty() const { return size() == 0; }
+
+  void add(std::string_view bytes) { bytes_.append(bytes); }
+  void add(std::shared_ptr<const std::string> body) {
+    if (body->size() <= kCopiedBytes) return add(*body);
+    shared_bytes_ += body->size();
+    shared_.push_back({bytes_.size(), std::move(body)});
+  }
+  void clear() {
+    bytes_.clear();
+    shared_.clear();
+    shared_bytes_ = 0;
+  }
+
+  template <class Handler>
+  void write(tcp::socket& socket, Handler handler) const {
+    if (shared_.empty()) return asio::async_write(socket, asio::buffer(bytes_), std::move(handler));
+    std::vector<asio::const_buffer> buffers;
+    std::size_t at = 0;
+    for (const Shared& shared : shared_) {
+      buffers.emplace_back(bytes_.data() + at, shared.at - at);
+      buffers.push_back(asio::buffer(*shared.body));
+      at = shared.at;
+    }
+    buffers.emplace_back(bytes_.data() + at, bytes_.size() - at);
+    asio::async_write(socket, std::move(buffers), std::move(handler));
+  }
+
+ private:
+  struct Shared {
+    std::size_t at;  ///< own bytes before it
+    std::shared_ptr<const std::string> body;
+  };
+  std::string bytes_;
+  std::vector<Shared> shared_;
+  std::size_t shared_bytes_ = 0;
+};
 
 }  // namespace
 
@@ -31,7 +75,7 @@ struct FramedConnection::State : std::enable_shared_from_this<State> {
   }
 
   void write_pending() {
-    in_flight.swap(pending);
+    std::swap(in_flight, pending);
     pending.clear();
     auto on_written = [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
       self->in_flight.clear();
@@ -42,7 +86,7 @@ struct FramedConnection::State : std::enable_shared_from_this<State> {
         self->write_pending();
       }
     };
-    asio::async_write(socket, asio::buffer(in_flight), std::move(on_written));
+    in_flight.write(socket, std::move(on_written));
   }
 
   /// Makes room for more input. Grows with what really arrived, so a forged length cannot claim memory.
@@ -57,8 +101,17 @@ struct FramedConnection::State : std::enable_shared_from_this<State> {
 
   tcp::socket socket;
   Options options;
-  std::string pending;
-  std::string in_flight;
+  /// Whether `bytes` more may be queued; if not, the peer is cut off.
+  bool has_room(std::size_t bytes) {
+    if (!socket.is_open()) return false;
+    if (pending.size() + in_flight.size() + bytes <= options.max_queued_bytes) return true;
+    pending.clear();
+    close();
+    return false;
+  }
+
+  Batch pending;
+  Batch in_flight;
   // Bytes [begin, end) of `input` are received and not yet consumed.
   std::vector<char> input;
   std::size_t begin = 0;
@@ -102,13 +155,16 @@ Task<std::string_view> FramedConnection::read() {
 
 void FramedConnection::send(std::string_view framed_bytes) {
   auto& s = *state_;
-  if (!s.socket.is_open()) return;
-  if (queued_bytes() + framed_bytes.size() > s.options.max_queued_bytes) {
-    s.pending.clear();
-    s.close();
-    return;
-  }
-  s.pending.append(framed_bytes);
+  if (!s.has_room(framed_bytes.size())) return;
+  s.pending.add(framed_bytes);
+  if (s.in_flight.empty()) s.write_pending();
+}
+
+void FramedConnection::send(std::string_view head, std::shared_ptr<const std::string> body) {
+  auto& s = *state_;
+  if (!s.has_room(head.size() + body->size())) return;
+  s.pending.add(head);
+  s.pending.add(std::move(body));
   if (s.in_flight.empty()) s.write_pending();
 }
 

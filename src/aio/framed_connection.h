@@ -30,6 +30,9 @@ class FramedConnection {
   /// Queues bytes that already carry their length prefix (wire::append_frame). Dropped after close().
   void send(std::string_view framed_bytes);
 
+  /// The same for a frame whose end is shared: `body` follows `head`, and is not copied if it is large.
+  void send(std::string_view head, std::shared_ptr<const std::string> body);
+
   /// Cuts the connection: a pending read() fails. Idempotent.
   void close();
   bool is_open() const;

@@ -132,6 +132,20 @@ Error no_worker_yet() {
   return {Errc::no_workers, "No worker is connected yet; try again soon."};
 }
 
+/// What long prompts need before they are sent, made on another thread; nothing for short ones.
+asio::awaitable<std::vector<SpecDigest>> digest(CompletionsContext& context,
+                                                const std::vector<std::shared_ptr<const GenerationSpec>>& specs) {
+  std::size_t tokens = 0;
+  for (const auto& spec : specs) tokens += spec->tokens.size() + spec->sampling.allowed_token_ids.size();
+  if (tokens <= kInlineBytes) co_return std::vector<SpecDigest>{};
+  auto work = [&] {
+    std::vector<SpecDigest> digests;
+    for (const auto& spec : specs) digests.push_back(digest_of(*spec, context.block_tokens));
+    return digests;
+  };
+  co_return co_await run_on(context.tokenizers, work);
+}
+
 asio::awaitable<int> generate(Answering& answering, PreparedRequest prepared) {
   const TimePoint arrival = answering.arrival;
   CompletionsContext& context = answering.context;
@@ -146,13 +160,14 @@ asio::awaitable<int> generate(Answering& answering, PreparedRequest prepared) {
   auto features =
       features_of(answering.exchange.request(), prepared.request, context.model.name, context.classes);
   if (!features) co_return co_await send_error(answering, features.error());
-  const Generation::Orders orders{arrival + context.request_timeout, std::move(*features), answering.request_id};
+  Generation::Orders orders{arrival + context.request_timeout, std::move(*features), answering.request_id, {}};
+  orders.digests = co_await digest(context, *specs);
 
   const Generation::Context parts{context.model, context.dispatcher, context.metrics, context.decisions,
                                   context.executor};
   Generation generation(parts, prepared, head_for(context, prepared.request), arrival);
   answering.exchange.on_disconnect([&generation] { generation.abandon(); });
-  if (!generation.abandoned()) generation.start(std::move(*specs), orders);
+  if (!generation.abandoned()) generation.start(std::move(*specs), std::move(orders));
   int status = 0;
   if (prepared.request.stream) {
     status = co_await send_stream(answering, generation);

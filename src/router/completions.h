@@ -24,6 +24,7 @@ struct CompletionsContext {
   std::chrono::milliseconds request_timeout;
   std::vector<ClassConfig> classes;  ///< as the Coordinator has them
   DecisionLog& decisions;
+  std::int32_t block_tokens;  ///< of the scheduling configuration
   std::mt19937_64 random;
 };
 

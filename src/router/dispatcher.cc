@@ -56,6 +56,10 @@ bool same_address(const WorkerConfig& a, const WorkerConfig& b) {
 
 }  // namespace
 
+SpecDigest digest_of(const GenerationSpec& spec, std::int32_t block_tokens) {
+  return {std::make_shared<const std::string>(wire::encode_spec(spec)), schedule::prefix_hashes(spec, block_tokens)};
+}
+
 Dispatcher::Dispatcher(asio::any_io_executor executor, const Config& config, std::size_t shard, RouterMetrics& metrics,
                        ShardBoard& board)
     : executor_(executor),
@@ -166,17 +170,20 @@ void Dispatcher::on_load(const WorkerLink& link, const wire::Load& load) {
 
 RequestId Dispatcher::submit(Submission submission, GenerationSink& sink, std::size_t choice) {
   const RequestId request{++last_request_};
-  active_.emplace(request, Target{&sink, choice});
+  active_.emplace(request, Target{&sink, choice, submission.spec});
+  SpecDigest digest = submission.digest ? std::move(*submission.digest) : SpecDigest{};
+  if (digest.bytes) digested_.emplace(submission.spec.get(), std::move(digest.bytes));
   feed(schedule::Arrive{.request = request,
                         .spec = std::move(submission.spec),
                         .deadline = submission.deadline,
                         .features = std::move(submission.features),
+                        .prefix_hashes = std::move(digest.prefix_hashes),
                         .explain = submission.explain});
   return request;
 }
 
 void Dispatcher::abandon(RequestId request, Why why) {
-  if (active_.erase(request) != 0) feed(schedule::Abandon{request, why == Why::complete});
+  if (forget(request)) feed(schedule::Abandon{request, why == Why::complete});
 }
 
 std::optional<Error> Dispatcher::refusal() const {
@@ -229,6 +236,7 @@ void Dispatcher::feed(schedule::Event event) {
     for (const schedule::Command& command : commands) execute(command);
   }
   busy_ = false;
+  encoded_ = {};
   arm_timer();
 }
 
@@ -277,8 +285,14 @@ void Dispatcher::execute(const schedule::Command& command) {
 }
 
 void Dispatcher::end(RequestId request, const std::function<void(const Target&)>& tell) {
+  if (const auto target = forget(request)) tell(*target);
+}
+
+std::optional<Dispatcher::Target> Dispatcher::forget(RequestId request) {
   const auto found = active_.extract(request);
-  if (!found.empty()) tell(found.mapped());
+  if (found.empty()) return std::nullopt;
+  digested_.erase(found.mapped().spec.get());
+  return std::move(found.mapped());
 }
 
 /// The same error with the time after which trying again makes sense: until the queue has moved on.
@@ -290,33 +304,31 @@ Error Dispatcher::advised(const Error& error) const {
   return told;
 }
 
+/// A prompt's own spec may have come with its bytes; that of a replay has not.
+std::shared_ptr<const std::string> Dispatcher::bytes_of(const std::shared_ptr<const GenerationSpec>& spec) {
+  if (const auto found = digested_.find(spec.get()); found != digested_.end()) return found->second;
+  if (encoded_.spec != spec) encoded_ = {spec, std::make_shared<const std::string>(wire::encode_spec(*spec))};
+  return encoded_.bytes;
+}
+
+template <class Command>
+void Dispatcher::send_spec(wire::SpecKind kind, const Command& command) {
+  const std::uint32_t timeout_ms = wire::timeout_ms(command.deadline, Clock::now());
+  wire::SpecFrame frame{kind, command.attempt, timeout_ms, 0, bytes_of(command.spec)};
+  if constexpr (requires { command.itl_slo_ms; }) frame.itl_slo_ms = command.itl_slo_ms;
+  send_to(command.worker, frame);
+}
+
 void Dispatcher::execute_send(const schedule::SendGenerate& command) {
-  wire::Envelope envelope;
-  auto& generate = *envelope.mutable_generate();
-  generate.set_attempt(command.attempt.value);
-  *generate.mutable_spec() = wire::to_wire(*command.spec);
-  generate.set_itl_slo_ms(command.itl_slo_ms);
-  generate.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
-  send_to(command.worker, envelope);
+  send_spec(wire::SpecKind::generate, command);
 }
 
 void Dispatcher::execute_send(const schedule::SendPrefill& command) {
-  wire::Envelope envelope;
-  auto& prefill = *envelope.mutable_prefill();
-  prefill.set_attempt(command.attempt.value);
-  *prefill.mutable_spec() = wire::to_wire(*command.spec);
-  prefill.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
-  send_to(command.worker, envelope);
+  send_spec(wire::SpecKind::prefill, command);
 }
 
 void Dispatcher::execute_send(const schedule::SendReserve& command) {
-  wire::Envelope envelope;
-  auto& reserve = *envelope.mutable_reserve();
-  reserve.set_attempt(command.attempt.value);
-  *reserve.mutable_spec() = wire::to_wire(*command.spec);
-  reserve.set_itl_slo_ms(command.itl_slo_ms);
-  reserve.set_timeout_ms(wire::timeout_ms(command.deadline, Clock::now()));
-  send_to(command.worker, envelope);
+  send_spec(wire::SpecKind::reserve, command);
 }
 
 void Dispatcher::execute_send(const schedule::SendGrant& command) {
@@ -332,9 +344,10 @@ void Dispatcher::execute_send(const schedule::SendCancel& command) {
   send_to(command.worker, envelope);
 }
 
-void Dispatcher::send_to(WorkerId worker, const wire::Envelope& envelope) {
+template <class Frame>
+void Dispatcher::send_to(WorkerId worker, const Frame& frame) {
   const auto found = links_.find(worker);
-  if (found != links_.end()) found->second->send(envelope);
+  if (found != links_.end()) found->second->send(frame);
 }
 
 void Dispatcher::report_readiness() {

@@ -22,12 +22,20 @@
 
 namespace baton::router {
 
+/// What is made of a spec on the way to the workers, where a long prompt is better worked at on another thread.
+struct SpecDigest {
+  std::shared_ptr<const std::string> bytes;  ///< of wire::encode_spec()
+  std::vector<std::uint64_t> prefix_hashes;  ///< of schedule::prefix_hashes()
+};
+SpecDigest digest_of(const GenerationSpec& spec, std::int32_t block_tokens);
+
 /// One choice of a client request, to be generated.
 struct Submission {
   std::shared_ptr<const GenerationSpec> spec;
   TimePoint deadline = kNever;
   classify::Features features;
   bool explain = false;  ///< on_explained before each dispatch
+  std::optional<SpecDigest> digest = {};  ///< absent: made when needed
 };
 
 /// Receives what becomes of the choices of one client request. Called from the Dispatcher on the loop's thread.
@@ -87,6 +95,11 @@ class Dispatcher {
   struct Target {
     GenerationSink* sink;
     std::size_t choice;
+    std::shared_ptr<const GenerationSpec> spec;
+  };
+  struct Encoded {
+    std::shared_ptr<const GenerationSpec> spec;
+    std::shared_ptr<const std::string> bytes;
   };
 
   void feed(schedule::Event event);
@@ -96,7 +109,12 @@ class Dispatcher {
   void execute_send(const schedule::SendReserve& command);
   void execute_send(const schedule::SendGrant& command);
   void execute_send(const schedule::SendCancel& command);
-  void send_to(WorkerId worker, const wire::Envelope& envelope);
+  template <class Command>
+  void send_spec(wire::SpecKind kind, const Command& command);
+  template <class Frame>
+  void send_to(WorkerId worker, const Frame& frame);
+  std::shared_ptr<const std::string> bytes_of(const std::shared_ptr<const GenerationSpec>& spec);
+  std::optional<Target> forget(RequestId request);
   void arm_timer();
   void add_worker(const WorkerConfig& worker);
   void on_worker_event(WorkerLink& link, const schedule::Event& event);
@@ -123,6 +141,8 @@ class Dispatcher {
   std::unordered_map<WorkerId, std::unique_ptr<WorkerLink>> links_;
   std::vector<std::unique_ptr<WorkerLink>> retired_;
   std::unordered_map<RequestId, Target> active_;
+  std::unordered_map<const GenerationSpec*, std::shared_ptr<const std::string>> digested_;  ///< of active requests
+  Encoded encoded_;  ///< the last one, while the commands of one event are executed: a split attempt sends it twice
   std::deque<schedule::Event> events_;
   aio::asio::steady_timer timer_;
   TimePoint armed_for_ = kNever;

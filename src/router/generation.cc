@@ -36,7 +36,7 @@ Generation::~Generation() {
   context_.metrics.in_flight.add(-1);
 }
 
-void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs, const Orders& orders) {
+void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs, Orders orders) {
   const openai::Request& request = prepared_.request;
   openai::StreamOptions options{.include_usage = request.include_usage,
                                 .continuous_usage = request.continuous_usage,
@@ -56,6 +56,7 @@ void Generation::start(std::vector<std::shared_ptr<const GenerationSpec>> specs,
   context_.metrics.prompt_tokens.add(static_cast<std::uint64_t>(usage_.prompt_tokens));
   for (std::size_t i = 0; i < specs.size() && !ended(); ++i) {
     Submission submission{std::move(specs[i]), orders.deadline, orders.features, context_.decisions.enabled()};
+    if (!orders.digests.empty()) submission.digest = std::move(orders.digests[i]);
     submission.features.template_prefix = template_prefix(submission.spec->tokens);
     const RequestId id = context_.dispatcher.submit(std::move(submission), *this, i);
     choices_[i].id = id;

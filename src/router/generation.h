@@ -41,10 +41,11 @@ class Generation final : public GenerationSink {
   struct Orders {
     TimePoint deadline = kNever;
     classify::Features features;
-    std::string request_name;  ///< in the decision log
+    std::string request_name;         ///< in the decision log
+    std::vector<SpecDigest> digests;  ///< one for each spec, or none
   };
   /// Submits every choice. A failure shows in failure().
-  void start(std::vector<std::shared_ptr<const GenerationSpec>> specs, const Orders& orders);
+  void start(std::vector<std::shared_ptr<const GenerationSpec>> specs, Orders orders);
   /// Stops everything that runs; the answer is no longer wanted.
   void abandon();
 

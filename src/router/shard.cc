@@ -48,6 +48,7 @@ Shard::Shard(const SharedParts& parts, std::size_t index)
       dispatcher_(io_.get_executor(), parts.config, index, parts.metrics, parts.board),
       routes_{{parts.model, dispatcher_, parts.metrics, io_.get_executor(), parts.tokenizers,
                parts.config.limits.request_timeout, classify::effective_classes(parts.config), parts.decisions,
+               parts.config.scheduling.block_tokens,
                std::mt19937_64{std::random_device{}()}},
               parts.registry},
       server_(io_.get_executor(), server_options(parts.config, parts.metrics),

@@ -85,17 +85,20 @@ void WorkerLink::stop() {
 }
 
 void WorkerLink::send(const wire::Envelope& envelope) {
-  if (!connected_) return;
-  note_prefill(envelope);
-  connection_->send(wire::encode_frame(envelope));
+  if (connected_) connection_->send(wire::encode_frame(envelope));
 }
 
-void WorkerLink::note_prefill(const wire::Envelope& envelope) {
-  if (!envelope.has_prefill()) return;
+void WorkerLink::send(const wire::SpecFrame& frame) {
+  if (!connected_) return;
+  if (frame.kind == wire::SpecKind::prefill) note_prefill(frame.attempt);
+  connection_->send(wire::encode_head(frame), frame.spec);
+}
+
+void WorkerLink::note_prefill(AttemptId attempt) {
   // A cancelled attempt may have been handed over already, so it stays until the worker tells; should it never tell,
   // the bound makes room.
   if (prefills_.size() >= kMaxPrefills) prefills_.erase(prefills_.begin());
-  prefills_.insert(envelope.prefill().attempt());
+  prefills_.insert(attempt.value);
 }
 
 /// One connection from dialling to its end; the error says why it ended.

@@ -12,6 +12,7 @@
 #include "baton/config.h"
 #include "core/clock.h"
 #include "schedule/coordinator.h"
+#include "wire/spec_frame.h"
 #include "wire/wire_fwd.h"
 
 namespace baton::router {
@@ -42,6 +43,8 @@ class WorkerLink {
   aio::asio::awaitable<void> run();
   /// Queues one frame; dropped when not connected (WorkerDown then tells the Coordinator).
   void send(const wire::Envelope& envelope);
+  /// The same for a frame with a spec.
+  void send(const wire::SpecFrame& frame);
   /// Ends run() soon and cuts the connection.
   void stop();
 
@@ -62,7 +65,7 @@ class WorkerLink {
   Result<void> on_frame(const wire::Envelope& envelope);
   Result<void> on_step(const wire::Step& step);
   Result<void> on_load(const wire::Load& load);
-  void note_prefill(const wire::Envelope& envelope);
+  void note_prefill(AttemptId attempt);
 
   WorkerLinkOptions options_;
   WorkerLinkEvents events_;

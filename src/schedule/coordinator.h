@@ -24,6 +24,9 @@ namespace baton::schedule {
 using cluster::WorkerInfo;
 using cluster::WorkerLoad;
 
+/// Names of the prompt's full blocks (kv/prefix_hash.h).
+std::vector<std::uint64_t> prefix_hashes(const GenerationSpec& spec, std::int32_t block_tokens);
+
 // ---- events in -------------------------------------------------------------------------------------------------
 struct WorkerUp { WorkerId worker; WorkerInfo info; };
 /// Connection lost, process dead or hung. Its attempts are retried, replayed or failed.
@@ -37,7 +40,7 @@ struct Arrive {
   TimePoint deadline = kNever;
   /// What the class and the output length are told from. prompt_tokens and max_tokens are taken from the spec.
   classify::Features features = {};
-  /// Names of the prompt's full blocks (kv/prefix_hash.h), for block_tokens of the scheduling configuration. Empty:
+  /// prefix_hashes() of the prompt, for block_tokens of the scheduling configuration. Empty:
   /// computed from the tokens when the policy needs them.
   std::vector<std::uint64_t> prefix_hashes = {};
   bool explain = false;  ///< an Explained comes before each dispatch

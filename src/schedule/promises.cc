@@ -28,6 +28,8 @@ std::vector<float> factors(const std::vector<std::string>& preferred, const std:
   return out;
 }
 
+}  // namespace
+
 std::vector<std::uint64_t> prefix_hashes(const GenerationSpec& spec, std::int32_t block_tokens) {
   const auto size = static_cast<std::size_t>(std::max(block_tokens, 1));
   const std::span<const TokenId> tokens(spec.tokens);
@@ -41,8 +43,6 @@ std::vector<std::uint64_t> prefix_hashes(const GenerationSpec& spec, std::int32_
   }
   return hashes;
 }
-
-}  // namespace
 
 /// What is known of a request when it comes.
 void LifeCycle::take_in(Request& request, const Arrive& event) {

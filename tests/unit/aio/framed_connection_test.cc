@@ -66,6 +66,45 @@ TEST(FramedConnection, carries_frames_of_every_size_in_order) {
   EXPECT_EQ(received, sent);
 }
 
+TEST(FramedConnection, puts_shared_bodies_in_their_place) {
+  Pair pair;
+  const auto small = std::make_shared<const std::string>(100, 's');
+  const auto large = std::make_shared<const std::string>(400'000, 'l');
+  std::string sent;
+  std::string received;
+  auto server = [&](tcp::socket socket) -> asio::awaitable<void> {
+    FramedConnection connection(std::move(socket), {});
+    while (true) {
+      auto payload = co_await connection.read();
+      if (!payload) break;
+      received += *payload;
+      if (received.ends_with("end")) break;
+    }
+  };
+  auto client = [&](tcp::socket socket) -> asio::awaitable<void> {
+    FramedConnection connection(std::move(socket), {});
+    const auto send = [&](std::string_view head, const std::shared_ptr<const std::string>& body) {
+      const std::string whole = frame(std::string(head) + *body);
+      connection.send(std::string_view(whole).substr(0, 4 + head.size()), body);
+      sent += whole.substr(4);
+    };
+    for (int i = 0; i < 3; ++i) {
+      send("a", large);
+      send("b", small);
+      send("", large);
+      connection.send(frame("c"));
+      sent += "c";
+    }
+    connection.send(frame("end"));
+    sent += "end";
+    EXPECT_GT(connection.queued_bytes(), large->size());
+    auto end = co_await connection.read();
+    EXPECT_FALSE(end.has_value());
+  };
+  pair.run(server, client);
+  EXPECT_EQ(received, sent);
+}
+
 TEST(FramedConnection, refuses_a_frame_over_the_limit) {
   Pair pair;
   Errc seen = Errc::ok;

@@ -75,6 +75,20 @@ TEST_F(Placement, is_recorded_so_that_a_replay_decides_the_same) {
   EXPECT_FALSE(report->difference);
 }
 
+TEST_F(Placement, hands_a_long_prompt_to_both_workers_as_it_is) {
+  start();
+  std::string prompt;
+  while (prompt.size() < 30'000) prompt += "word " + std::to_string(prompt.size()) + " ";
+  EXPECT_EQ(post("/v1/completions", {{"prompt", prompt}, {"max_tokens", 4}, {"seed", 7}}).status, 200);
+  for (const auto& worker : workers) {
+    const auto specs = worker->specs();
+    ASSERT_EQ(specs.size(), 1U);
+    EXPECT_EQ(specs[0].tokens, bytes_of(prompt));
+    EXPECT_EQ(specs[0].sampling.seed, 7U);
+    EXPECT_EQ(specs[0].sampling.max_tokens, 4);
+  }
+}
+
 TEST_F(Placement, is_measured) {
   start();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(post_with(*router, "").status, 200);
