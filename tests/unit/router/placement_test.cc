@@ -67,6 +67,7 @@ TEST_F(Placement, is_recorded_so_that_a_replay_decides_the_same) {
   start();
   for (int i = 0; i < 5; ++i) EXPECT_EQ(post_with(*router, "").status, 200);
   stop();
+  router.reset();  // closes the file
   std::ifstream file(config.event_log, std::ios::binary);
   const std::string bytes(std::istreambuf_iterator<char>(file), {});
   const auto report = schedule::replay(bytes);
