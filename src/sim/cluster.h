@@ -95,7 +95,7 @@ class Cluster final : public WorkerPort {
   void start_timer(std::uint32_t worker, Nanos delay);
   void come_up(std::uint32_t worker);
   void die(std::uint32_t worker, Nanos back_after);
-  void fault(const Fault& fault);
+  void fault(Fault f);
   void end_request(RequestId id, RequestOutcome::End how);
   void violation(std::string what);
   void check_quiet();

@@ -209,7 +209,7 @@ void Cluster::die(std::uint32_t index, Nanos back_after) {
   if (back_after > 0) queue_.push(now_ + std::max(back_after, 2 * options_.detection), kBack, index, 0);
 }
 
-void Cluster::fault(const Fault& f) {
+void Cluster::fault(Fault f) {  // by value: new faults are added to the list it comes from
   Node& node = nodes_[f.worker];
   switch (f.kind) {
     case Fault::Kind::kill: return die(f.worker, f.duration);
