@@ -37,7 +37,11 @@ class Station {
     thread_ = std::thread([this] { loop_->run(); });
     loop_->submit_always(ConnectionOpened{kRouter});
   }
-  ~Station() {
+  ~Station() { stop(); }
+
+  /// Ends the loop; from then on nobody is called from its thread.
+  void stop() {
+    if (!thread_.joinable()) return;
     loop_->stop();
     thread_.join();
   }
@@ -160,6 +164,12 @@ struct Two : testing::Test {
   FakePlane plane;
   Station prefill{plane};
   Station decode{plane};
+
+  // Each one's thread calls the other.
+  void TearDown() override {
+    prefill.stop();
+    decode.stop();
+  }
 
   void start_split(std::uint64_t attempt, const GenerationSpec& what, double itl_slo_s = 0) {
     decode.submit(AttemptKind::reserve, attempt, what, 10s, itl_slo_s);
