@@ -107,9 +107,12 @@ asio::awaitable<void> Server::State::survive_accept_error(aio::tcp::acceptor& ac
   if (spare < 0) spare = open_spare_descriptor();
   if (error == asio::error::no_descriptors && spare >= 0) {
     ::close(std::exchange(spare, -1));
+    // Not longer, however many wait: descriptors may be free again.
+    const TimePoint until = Clock::now() + kAcceptPause;
     bool somebody = true;
-    while (somebody) somebody = co_await answer_with_spare(acceptor);
+    while (somebody && Clock::now() < until) somebody = co_await answer_with_spare(acceptor);
     spare = open_spare_descriptor();
+    if (somebody) co_return;
   }
   co_await aio::sleep_until(Clock::now() + kAcceptPause);
 }
