@@ -270,6 +270,7 @@ FakeWorker::~FakeWorker() {
   x_state->io.stop();
   x_state->thread.join();
   x_state->peers.clear();
+  x_state->options.fabric.reset();  // hand-overs that never came still wait there, holding the state
 }
 
 std::uint16_t FakeWorker::port() const { return x_state->port; }
